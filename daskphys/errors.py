@@ -1,0 +1,137 @@
+"""Every exception and warning of the package, one family.
+
+Each error says what was asked of which operator or function, what was expected, what came, and how to mend
+it.  Each is also the built-in exception that a NumPy user would catch (``ValueError``, ``TypeError``, …).
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
+
+__all__ = [
+    "ContextClosedError",
+    "DaskphysError",
+    "DaskphysWarning",
+    "DeviceError",
+    "DtypeError",
+    "ImageError",
+    "ImageNotFoundError",
+    "MainGuardError",
+    "MissingDependencyError",
+    "NoWorkersError",
+    "NotClosedFormError",
+    "ParameterError",
+    "SchedulerUnreachableError",
+    "SensorError",
+    "ShapeError",
+    "UnknownKeywordError",
+    "UnsupportedArrayError",
+]
+
+
+class DaskphysError(Exception):
+    """Base class of every error that daskphys raises on purpose."""
+
+
+class DaskphysWarning(UserWarning):
+    """Base class of every warning of daskphys (a fall-back, a solver that did not converge)."""
+
+
+class ShapeError(DaskphysError, ValueError):
+    """An array, or a list of measurements, has not the shape that the operator needs."""
+
+
+class DtypeError(DaskphysError, TypeError):
+    """An array's dtype is none of float32, float64, complex64, complex128."""
+
+
+class UnsupportedArrayError(DaskphysError, TypeError):
+    """An object came where an array of a known library was expected."""
+
+
+class ParameterError(DaskphysError, ValueError):
+    """A parameter of an operator or function is out of its domain."""
+
+
+class UnknownKeywordError(DaskphysError, TypeError):
+    """A keyword that the function does not have; the message gives the nearest one that it has."""
+
+
+class NotClosedFormError(DaskphysError, ValueError):
+    """A closed form was asked of a normal operator that has none."""
+
+
+class SensorError(DaskphysError, RuntimeError):
+    """A sensor of a stack failed; the message gives its index, its operator and the cause."""
+
+
+class ContextClosedError(DaskphysError, RuntimeError):
+    """A distributed operator or a context was used after the context was closed."""
+
+
+class NoWorkersError(DaskphysError, TimeoutError):
+    """The cluster had no worker within the time given."""
+
+
+class SchedulerUnreachableError(DaskphysError, ConnectionError):
+    """No scheduler answers at the address, or the scheduler file does not exist."""
+
+
+class MainGuardError(DaskphysError, RuntimeError):
+    """Worker processes were asked for from a script without ``if __name__ == "__main__":``."""
+
+
+class DeviceError(DaskphysError, RuntimeError):
+    """A device was asked for that this machine, or a worker, cannot use."""
+
+
+class MissingDependencyError(DaskphysError, ImportError):
+    """An optional package is needed; the message names the extra that installs it."""
+
+
+class ImageError(DaskphysError, ValueError):
+    """A file is not an image that can be read."""
+
+
+class ImageNotFoundError(ImageError, FileNotFoundError):
+    """No example image has this name, and no file has this path."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A clause that suggests the nearest of `known` to `name`, and lists them all."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}known: {', '.join(map(repr, names)) or 'none'}"
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def checks_keywords(function: Callable[P, R], name: str | None = None) -> Callable[P, R]:
+    """Make an unknown keyword of `function` an `UnknownKeywordError` that gives the nearest name."""
+    parameters = inspect.signature(function).parameters
+    known = [k for k, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY and k != "self"]
+    title = name or function.__qualname__
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for keyword in kwargs:
+            if keyword not in known:
+                raise UnknownKeywordError(f"{title}() has no keyword {keyword!r}: {nearest(keyword, known)}")
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def describe(value: Any) -> str:
+    """A short name for something that came where something else was expected."""
+    shape = getattr(value, "shape", None)
+    kind = type(value)
+    label = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return f"{label} of shape {tuple(shape)}" if isinstance(shape, tuple) else label
