@@ -14,10 +14,12 @@ from typing import Any, ParamSpec, TypeVar
 
 __all__ = [
     "ContextClosedError",
+    "ConvergenceWarning",
     "DaskphysError",
     "DaskphysWarning",
     "DeviceError",
     "DtypeError",
+    "FallbackWarning",
     "ImageError",
     "ImageNotFoundError",
     "MainGuardError",
@@ -39,6 +41,14 @@ class DaskphysError(Exception):
 
 class DaskphysWarning(UserWarning):
     """Base class of every warning of daskphys (a fall-back, a solver that did not converge)."""
+
+
+class ConvergenceWarning(DaskphysWarning):
+    """An iteration stopped before it reached its tolerance; the message gives the residual."""
+
+
+class FallbackWarning(DaskphysWarning):
+    """Something asked for is not there and another way is taken (a GPU and the CPU)."""
 
 
 class ShapeError(DaskphysError, ValueError):

@@ -1,0 +1,285 @@
+"""The only file that knows array libraries: namespaces, devices, FFTs, precision.
+
+The core computes on arrays of NumPy, of CuPy, or of any library that follows the Python array API standard
+(array-api-strict stands for those in the tests).  Nothing here imports CuPy before a CuPy array or a CUDA
+device is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from math import prod
+from typing import Any
+
+import numpy as np
+import scipy.fft
+
+from daskphys.errors import DeviceError, DtypeError, MissingDependencyError, describe
+
+Array = Any  # an array of any library with an array API namespace
+
+FLOATS = ("float32", "float64", "complex64", "complex128")
+_REAL = {"float32": "float32", "float64": "float64", "complex64": "float32", "complex128": "float64"}
+_COMPLEX = {"float32": "complex64", "float64": "complex128", "complex64": "complex64", "complex128": "complex128"}
+
+# Below this many elements the thread pool of SciPy's FFT costs more than it saves (measured: 128² loses by
+# a factor of three, 512² gains).
+_THREADED_SIZE = 1 << 17
+
+_threads: ContextVar[int | None] = ContextVar("daskphys_fft_threads", default=None)
+_counter: ContextVar[TransformCount | None] = ContextVar("daskphys_transforms", default=None)
+
+
+class TransformCount:
+    """How many image transforms (one FFT of one array, whatever its leading axes) were made."""
+
+    def __init__(self) -> None:
+        self.forward = 0
+        self.inverse = 0
+
+    @property
+    def total(self) -> int:
+        return self.forward + self.inverse
+
+
+@contextlib.contextmanager
+def count_transforms() -> Iterator[TransformCount]:
+    """Count the FFTs that this thread makes inside the block; the innermost block counts."""
+    count = TransformCount()
+    token = _counter.set(count)
+    try:
+        yield count
+    finally:
+        _counter.reset(token)
+
+
+@contextlib.contextmanager
+def fft_threads(n: int) -> Iterator[None]:
+    """Let FFTs on the CPU use `n` threads inside the block (this thread only); else they use every core."""
+    token = _threads.set(max(1, n))
+    try:
+        yield
+    finally:
+        _threads.reset(token)
+
+
+def cpu_count() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _is_cupy(x: Any) -> bool:
+    return type(x).__module__.partition(".")[0] == "cupy"
+
+
+def is_array(value: Any) -> bool:
+    """Whether the core can compute on `value` as it is."""
+    return isinstance(value, np.ndarray) or _is_cupy(value) or hasattr(value, "__array_namespace__")
+
+
+def namespace(x: Array) -> Any:
+    """The module whose functions compute on `x`."""
+    if isinstance(x, np.ndarray):
+        return np
+    return sys.modules["cupy"] if _is_cupy(x) else x.__array_namespace__()
+
+
+def astype(x: Array, dtype: str) -> Array:
+    """`x` in the dtype of this name, itself if it has it already."""
+    if dtype_name(x) == dtype:
+        return x
+    xp = namespace(x)
+    return x.astype(dtype) if hasattr(x, "astype") else xp.astype(x, getattr(xp, dtype))
+
+
+def copy(x: Array) -> Array:
+    """A copy that its maker may write to."""
+    return x.copy() if hasattr(x, "copy") else namespace(x).asarray(x, copy=True)
+
+
+def concat(parts: Sequence[Array], axis: int) -> Array:
+    """`parts` joined along an axis that exists."""
+    xp = namespace(parts[0])
+    return (xp.concat if hasattr(xp, "concat") else xp.concatenate)(list(parts), axis=axis)
+
+
+def dtype_name(x: Array) -> str:
+    """The name of the dtype of `x`, the same for every library: ``"float32"``."""
+    dtype = x.dtype
+    return str(getattr(dtype, "name", None) or str(dtype).rpartition(".")[2])
+
+
+def check_floating(x: Array, owner: str) -> Array:
+    """`x` with native byte order, or a `DtypeError` that names `owner` and the cast to make."""
+    name = dtype_name(x)
+    if name not in FLOATS:
+        raise DtypeError(
+            f"{owner} expected a dtype among {', '.join(FLOATS)}, got {name}: cast it first, "
+            f"as in x.astype(np.float32)" + ("" if name == "object" else " (and scale it as you need)")
+        )
+    if isinstance(x, np.ndarray) and not x.dtype.isnative:
+        return x.astype(x.dtype.newbyteorder("="))
+    return x
+
+
+def is_complex(x: Array) -> bool:
+    return dtype_name(x).startswith("complex")
+
+
+def real_name(name: str) -> str:
+    """``complex64`` to ``float32``, ``float64`` to itself."""
+    return _REAL[name]
+
+
+def complex_name(name: str) -> str:
+    """``float32`` to ``complex64``, ``complex128`` to itself."""
+    return _COMPLEX[name]
+
+
+def eps(x: Array) -> float:
+    """The rounding unit of the precision of `x`."""
+    return float(np.finfo(real_name(dtype_name(x))).eps)
+
+
+def device_of(x: Array) -> str:
+    """``"cpu"`` or ``"cuda:0"``; a foreign library's own name for its device otherwise."""
+    if isinstance(x, np.ndarray):
+        return "cpu"
+    device = x.device
+    number = getattr(device, "id", None)
+    return str(device) if number is None else f"cuda:{number}"
+
+
+def parse_device(device: Any) -> str:
+    """``None``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or a torch device as ``"cpu"`` or ``"cuda:N"``."""
+    name = "cpu" if device is None else str(device)
+    kind, _, number = name.partition(":")
+    if kind == "cpu" and number in ("", "0"):
+        return "cpu"
+    if kind in ("cuda", "gpu") and (not number or number.isdecimal()):
+        return f"cuda:{number or 0}"
+    raise DeviceError(f"expected a device such as 'cpu', 'cuda' or 'cuda:1', got {name!r}")
+
+
+def to_device(x: Array, device: Any) -> Array:
+    """`x` on `device`: a NumPy array on ``"cpu"``, a CuPy array on ``"cuda:N"``."""
+    name = parse_device(device)
+    if name == "cpu":
+        return to_numpy(x)
+    try:
+        import cupy
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"device {name!r} needs CuPy: pip install 'daskphys[cuda13]' (or 'daskphys[cuda12]')"
+        ) from error
+    try:
+        with cupy.cuda.Device(int(name.partition(":")[2])):
+            return cupy.asarray(x)
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise DeviceError(f"device {name!r} cannot be used on this machine: {error}") from error
+
+
+def to_numpy(x: Array) -> np.ndarray:
+    """`x` as a NumPy array, without a copy where its memory can be shared."""
+    if isinstance(x, np.ndarray):
+        return x
+    if hasattr(x, "get"):  # CuPy: device to host is an explicit copy
+        return np.asarray(x.get())
+    return np.from_dlpack(x)
+
+
+def like(x: Array, image: Array, dtype: str | None = None) -> Array:
+    """`x` (NumPy, or already of the image's library) as an array of the library and device of `image`."""
+    xp = namespace(image)
+    if namespace(x) is not xp:
+        x = xp.asarray(to_numpy(x))
+    return x if dtype is None else astype(x, dtype)
+
+
+def zeros(shape: tuple[int, ...], image: Array) -> Array:
+    """An array of zeros of the library, dtype and device of `image`."""
+    return namespace(image).zeros(shape, dtype=image.dtype)
+
+
+def complex_of(real: Array, imag: Array) -> Array:
+    """``real + i imag``."""
+    dtype = complex_name(dtype_name(real))
+    if isinstance(real, np.ndarray):
+        out = np.empty(real.shape, dtype)
+        out.real, out.imag = real, imag
+        return out
+    return astype(real, dtype) + 1j * astype(imag, dtype)
+
+
+def norm(x: Array) -> float:
+    """The Euclidean norm of all entries, summed in double precision."""
+    return float(np.linalg.norm(to_numpy(x).astype(np.complex128 if is_complex(x) else np.float64).ravel()))
+
+
+def digest(x: Array) -> str:
+    """A digest of the content of `x` (dtype, shape, entries), the same in every process."""
+    host = np.ascontiguousarray(to_numpy(x))
+    header = f"{host.dtype.str}{host.shape}".encode()
+    return hashlib.blake2b(header + host.tobytes(), digest_size=16).hexdigest()
+
+
+def frozen(x: Array) -> Array:
+    """A copy of `x` that nobody else can write to (where the library has read-only arrays)."""
+    own = copy(x)
+    if isinstance(own, np.ndarray):
+        own.flags.writeable = False
+    return own
+
+
+def _workers(x: Array) -> int:
+    allowed = _threads.get()
+    return (cpu_count() if allowed is None else allowed) if x.size >= _THREADED_SIZE else 1
+
+
+def rfftn(x: Array, ndim: int) -> Array:
+    """The real-to-complex FFT over the last `ndim` axes."""
+    if (count := _counter.get()) is not None:
+        count.forward += 1
+    axes = tuple(range(-ndim, 0))
+    if isinstance(x, np.ndarray):
+        return scipy.fft.rfftn(x, axes=axes, workers=_workers(x))
+    return namespace(x).fft.rfftn(x, axes=axes)
+
+
+def irfftn(x: Array, sizes: Sequence[int]) -> Array:
+    """The inverse of `rfftn` for spatial `sizes`.  The memory of `x` may be overwritten: give it a temporary.
+
+    On the CPU the axes before the last are transformed in place and the last one to real: SciPy's own
+    ``irfftn`` makes one more copy (1.3 to 1.4 times slower at image sizes).
+    """
+    if (count := _counter.get()) is not None:
+        count.inverse += 1
+    ndim = len(sizes)
+    if isinstance(x, np.ndarray):
+        workers = _workers(x)
+        if ndim > 1:
+            x = scipy.fft.ifftn(x, axes=tuple(range(-ndim, -1)), overwrite_x=True, workers=workers)
+        return scipy.fft.irfft(x, n=sizes[-1], axis=-1, overwrite_x=True, workers=workers)
+    return namespace(x).fft.irfftn(x, s=tuple(sizes), axes=tuple(range(-ndim, 0)))
+
+
+def size(shape: Sequence[int]) -> int:
+    """The number of entries of an array of this shape."""
+    return prod(shape)
+
+
+def as_parameter(value: Any, owner: str, name: str) -> Array:
+    """A parameter of an operator as a frozen core array of float64 or complex128.
+
+    Parameters are kept in double precision: what is made of them is cast to the image's precision.
+    """
+    array = value if is_array(value) else np.asarray(value)
+    kind = dtype_name(array)
+    if kind not in FLOATS and not (isinstance(array, np.ndarray) and array.dtype.kind in "iub"):
+        raise DtypeError(f"{owner}: {name} expected an array of real or complex numbers, got {describe(value)} of {kind}")
+    return frozen(astype(array, "complex128" if kind.startswith("complex") else "float64"))

@@ -1,0 +1,101 @@
+"""Doors: how arrays of every library reach the core and go out again as what they were.
+
+An operator's public methods hand what they were given to `apply`, which finds the door of its array type.
+The core's own arrays (NumPy, CuPy, array API) go straight in.  Other libraries register a door, lazily by the
+name of their package (`dask.utils.Dispatch.register_lazy`), so that nothing is imported until it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from dask.utils import Dispatch
+
+from daskphys import backend
+from daskphys.errors import UnsupportedArrayError, describe
+
+
+class Door(Protocol):
+    """What a door does for its array type."""
+
+    #: the class of measurements that holds arrays of this type (None: the plain one)
+    collection: type | None
+
+    def apply(self, operator: Any, value: Any) -> Any:
+        """``operator`` applied to `value` (an array of this type, or `Measurements` of them)."""
+
+    def to_core(self, array: Any) -> Any:
+        """`array` as an array of the core, for a parameter of an operator."""
+
+    def stack(self, arrays: Sequence[Any]) -> Any:
+        """`arrays` of one shape as one array with a new first axis."""
+
+
+class _Core:
+    """The core's own arrays need no door."""
+
+    collection = None
+
+    def apply(self, operator: Any, value: Any) -> Any:
+        return operator.apply_core(value)
+
+    def to_core(self, array: Any) -> Any:
+        return array
+
+    def stack(self, arrays: Sequence[Any]) -> Any:
+        return backend.namespace(arrays[0]).stack(list(arrays))
+
+
+_CORE = _Core()
+_doors: Dispatch = Dispatch("daskphys.doors")
+_doors.register(object, lambda value: _CORE if backend.is_array(value) else None)
+
+
+def register(array_type: type, door: Door) -> None:
+    """Let `door` take arrays of `array_type`."""
+    _doors.register(array_type, lambda value: door)
+
+
+def register_lazy(package: str, load: Callable[[], Any]) -> None:
+    """Call `load`, which registers a door, when the first array of `package` comes."""
+    _doors.register_lazy(package, load)
+
+
+def door_of(array: Any) -> Door | None:
+    """The door for an array, or None where it is no array that any door knows."""
+    door: Door | None = _doors(array)
+    return door
+
+
+def apply(operator: Any, value: Any) -> Any:
+    """``operator`` applied to an array, or to a sequence of arrays of one kind."""
+    sample = value
+    if isinstance(value, list | tuple) or getattr(value, "is_measurements", False):
+        value = operator.as_measurements(value)
+        doors = {type(door_of(array)): array for array in value}
+        if len(doors) > 1:
+            kinds = ", ".join(describe(array) for array in doors.values())
+            raise UnsupportedArrayError(f"{operator!r} expected measurements of one kind of array, got {kinds}")
+        sample = value[0]
+    door = door_of(sample)
+    if door is None:
+        raise UnsupportedArrayError(
+            f"{operator!r} expected an array (NumPy, CuPy, torch, Dask), got {describe(sample)}: "
+            f"convert it first, as in np.asarray(x, dtype=np.float32)"
+        )
+    return door.apply(operator, value)
+
+
+def to_core(value: Any) -> Any:
+    """A parameter of an operator as what the core knows: a torch tensor becomes a NumPy array."""
+    door = door_of(value)
+    return value if door is None else door.to_core(value)
+
+
+def stack(arrays: Sequence[Any]) -> Any:
+    """Arrays of one kind and shape as one array with a new first axis."""
+    door = door_of(arrays[0])
+    if door is None:
+        raise UnsupportedArrayError(f"expected arrays to stack, got {describe(arrays[0])}")
+    return door.stack(arrays)

@@ -1,0 +1,101 @@
+"""The one order in which sums over sensors are taken.
+
+Floating-point addition is not associative, so the bits of Σᵢ aᵢ depend on the order.  Here the order is fixed
+by the sensor index alone: ``sum[0:n) = sum[0:p) + sum[p:n)`` with p the largest power of two below n (and a
+single term is itself).  Any cut of the sensors into blocks, on any number of workers, can follow it: a block
+``[i, j)`` is the union of at most 2 log₂ n whole subtrees, and sends one partial sum for each.  Pairwise
+summation also keeps the rounding error at O(log n).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Partial:
+    """The sum of the terms ``start … stop-1``, a whole subtree of the canonical tree."""
+
+    start: int
+    stop: int
+    value: Any
+    owned: bool = False  # made here, so that it may be added to in place
+
+    def merge(self, right: Partial, add: Callable[[Any, Any], Any]) -> Partial:
+        if add is not operator.add:
+            value = add(self.value, right.value)
+        elif self.owned:
+            value = operator.iadd(self.value, right.value)
+        elif right.owned:  # a + b has the bits of b + a
+            value = operator.iadd(right.value, self.value)
+        else:
+            value = self.value + right.value
+        return Partial(self.start, right.stop, value, owned=True)
+
+
+class PairwiseSum:
+    """Adds terms, or partial sums of neighbouring blocks, in ascending order of their index.
+
+    Parameters
+    ----------
+    add
+        How two terms are added; by default ``+``, in place where the left one was made here.
+
+    Examples
+    --------
+    >>> from daskphys.pairwise import PairwiseSum
+    >>> left, right = PairwiseSum(), PairwiseSum()
+    >>> for i in range(3):
+    ...     left.append(i, 10.0**i)
+    >>> for i in range(3, 5):
+    ...     right.append(i, 10.0**i)
+    >>> PairwiseSum.join([left.parts, right.parts]).total()
+    11111.0
+    """
+
+    def __init__(self, add: Callable[[Any, Any], Any] = operator.add) -> None:
+        self.parts: list[Partial] = []
+        self._add = add
+
+    def append(self, index: int, value: Any) -> None:
+        """Add the term of one index."""
+        self._push(Partial(index, index + 1, value))
+
+    def _push(self, part: Partial) -> None:
+        self.parts.append(part)
+        while len(self.parts) > 1 and _siblings(*self.parts[-2:]):
+            right = self.parts.pop()
+            self.parts.append(self.parts.pop().merge(right, self._add))
+
+    @classmethod
+    def join(cls, blocks: Iterable[Iterable[Partial]], add: Callable[[Any, Any], Any] = operator.add) -> PairwiseSum:
+        """The sum of neighbouring blocks, whose parts stay as they were."""
+        joined = cls(add)
+        for parts in blocks:
+            for part in parts:
+                joined._push(Partial(part.start, part.stop, part.value))
+        return joined
+
+    def total(self) -> Any:
+        """The sum of everything, when the terms 0 … n-1 are all there."""
+        parts = list(self.parts)
+        while len(parts) > 1:
+            right = parts.pop()
+            parts.append(parts.pop().merge(right, self._add))
+        return parts[0].value
+
+
+def pairwise_sum(terms: Iterable[Any], add: Callable[[Any, Any], Any] = operator.add) -> Any:
+    """The sum of `terms`, at least one, in the canonical order; holds O(log n) of them at a time."""
+    total = PairwiseSum(add)
+    for index, term in enumerate(terms):
+        total.append(index, term)
+    return total.total()
+
+
+def _siblings(left: Partial, right: Partial) -> bool:
+    length = left.stop - left.start
+    return right.stop - right.start == length and left.start % (2 * length) == 0

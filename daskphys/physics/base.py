@@ -1,0 +1,255 @@
+"""Linear operators as users call them: products, algebra, norms and inverses."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+from daskphys import backend, doors
+from daskphys.errors import ParameterError
+from daskphys.physics import algebra, leastsquares
+from daskphys.physics.hooks import Hooks
+from daskphys.physics.value import value
+
+
+class LinearPhysics(Hooks):
+    """A linear operator A on images; an immutable value.
+
+    It acts on the trailing `domain_ndim` axes of an image and broadcasts over every axis before them, as a
+    NumPy ufunc with a core signature does.  It fixes no image size.
+
+    An author writes a class decorated with `daskphys.physics.value` (a frozen dataclass) and defines the
+    hooks ``_forward(x)`` and ``_adjoint(y, shape)`` and, where A changes the shape, the shape rule
+    ``_range_shape(shape)`` with its inverse ``_domain_shape(shape)``.  All else is derived.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import LinearPhysics, value
+    >>> @value
+    ... class Mirror(LinearPhysics):
+    ...     def _forward(self, x):
+    ...         return x[..., ::-1]
+    ...     def _adjoint(self, y, shape):
+    ...         return y[..., ::-1]
+    >>> A = Mirror()
+    >>> A(np.arange(3.0)), (2 * A @ A)(np.arange(3.0)), A.H.H is A
+    (array([2., 1., 0.]), array([0., 2., 4.]), True)
+    """
+
+    def __call__(self, x: Any) -> Any:
+        """The measurement of image `x`."""
+        return self.A(x)
+
+    def A(self, x: Any) -> Any:
+        """A x: what the sensors see of image `x`, without noise.
+
+        Parameters
+        ----------
+        x : array, shape (…, *space)
+            An image of float32, float64, complex64 or complex128: NumPy, CuPy, torch or Dask.
+
+        Returns
+        -------
+        array or Measurements
+            The same kind of array and the same dtype; for a stack one array a sensor.
+
+        Raises
+        ------
+        ShapeError, DtypeError, UnsupportedArrayError
+            The image does not fit; the message says what was expected, what came and how to mend it.
+        """
+        return doors.apply(self, x)
+
+    def A_adjoint(self, y: Any) -> Any:
+        """Aᴴ y: an image from a measurement (for a stack, from one array a sensor)."""
+        return doors.apply(self.H, y)
+
+    def A_adjoint_A(self, x: Any) -> Any:
+        """AᴴA x, by the merged normal operator where there is one."""
+        return doors.apply(Gram(self), x)
+
+    def A_A_adjoint(self, y: Any) -> Any:
+        """AAᴴ y."""
+        return doors.apply(Composed(self, self.H), y)
+
+    def A_vjp(self, x: Any, v: Any) -> Any:
+        """The vector-Jacobian product at `x`: for a linear operator Aᴴ v, whatever x is."""
+        self.domain.shape(x)
+        return self.A_adjoint(v)
+
+    def A_dagger(self, y: Any, rtol: float | None = None) -> Any:
+        """A⁺ y: the least-squares solution of smallest norm, of the whole operator.
+
+        Closed form where AᴴA is a Fourier multiplier.  Elsewhere LSMR iterates until its residual is at
+        rounding level, or warns with the residual that it reached.
+
+        Parameters
+        ----------
+        y : array or Measurements
+            A measurement, of the shape of A x.
+        rtol : float, optional
+            Singular values below `rtol` times the largest count as zero, as in `numpy.linalg.pinv`.  By
+            default log₂(pixels) rounding units of the dtype of `y`, which is what an FFT of that size loses.
+            The iterative form stops by it instead of cutting at it.
+        """
+        if rtol is not None and not 0 <= rtol < 1:
+            raise ParameterError(f"{self!r}.A_dagger expected 0 <= rtol < 1, got {rtol}")
+        return doors.apply(PseudoInverse(self, rtol), y)
+
+    def compute_sqnorm(self, x_or_shape: Any) -> float:
+        """The largest eigenvalue of AᴴA for images of this shape (an array or a shape).
+
+        Closed form where AᴴA merges, else Lanczos iteration (ARPACK) to machine precision in float64.
+        """
+        shape = self._image_shape(x_or_shape)
+        if self.normal_kind is not None:
+            return float(self._normal(shape).norm())
+        return leastsquares.largest_eigenvalue(Gram(self), shape)
+
+    def compute_norm(self, x_or_shape: Any) -> float:
+        """The largest singular value of A for images of this shape (an array or a shape)."""
+        return math.sqrt(self.compute_sqnorm(x_or_shape))
+
+    def normal(self, shape: Any) -> LinearPhysics:
+        """AᴴA for images of this shape, as a self-adjoint operator of its own.
+
+        Where the family's normal operators merge (circular blurs: one Fourier multiplier for any number of
+        sensors) it is the merged one, with `inv`, `pinv` and `norm` in closed form.
+        """
+        shape = self._image_shape(shape)
+        return Gram(self) if self.normal_kind is None else self._normal(shape)
+
+    def inv(self, lam: float) -> LinearPhysics:
+        """(A + lam I)⁻¹, for a self-adjoint A that has a closed form of it."""
+        raise self._not_closed("inv(lam)")
+
+    def pinv(self, rtol: float | None = None) -> LinearPhysics:
+        """A⁺, for a self-adjoint A that has a closed form of it."""
+        raise self._not_closed("pinv(rtol)")
+
+    def norm(self) -> float:
+        """The largest singular value, where it has a closed form without an image shape."""
+        raise self._not_closed("norm()")
+
+    def range_shape(self, domain_shape: Any) -> Any:
+        """The shape of A x for an image of this shape (for a stack, one shape a sensor)."""
+        return self._range_shape(self.domain.shape(domain_shape))
+
+    def _image_shape(self, x_or_shape: Any) -> Any:
+        shape = self.domain.shape(x_or_shape)
+        self._range_shape(shape)
+        return shape
+
+    def apply_core(self, x: Any) -> Any:
+        """A x for arrays of the core: the way in from the door, where they are checked."""
+        x = self.domain.check(x)
+        self._image_shape(x)
+        return self._forward(x)
+
+    @property
+    def H(self) -> LinearPhysics:
+        """The adjoint Aᴴ as an operator; ``A.H.H is A``."""
+        kept: LinearPhysics | None = self.__dict__.get("_adjoint_view")
+        return kept if kept is not None else self._keep("_adjoint_view", Adjoint(self))
+
+    def __matmul__(self, other: Any) -> Any:
+        return Composed(self, other) if isinstance(other, LinearPhysics) else self.A(other)
+
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, LinearPhysics):
+            return NotImplemented
+        merged = self._merge(other)
+        return merged if merged is not None else Sum((*_terms(self), *_terms(other)))
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -other if isinstance(other, LinearPhysics) else NotImplemented
+
+    def __rmul__(self, scalar: Any) -> Any:
+        if not isinstance(scalar, numbers.Number) and getattr(scalar, "shape", None) != ():
+            return NotImplemented
+        # A Python number: a NumPy scalar of float64 would lift float32 images to float64.
+        number = complex(scalar)  # type: ignore[arg-type]
+        factor = number.real if number.imag == 0 else number
+        scaled = self._scaled(factor)
+        return scaled if scaled is not None else Scaled(factor, self)
+
+    __mul__ = __rmul__
+
+    def __truediv__(self, scalar: Any) -> Any:
+        return (1 / scalar) * self if isinstance(scalar, numbers.Number) else NotImplemented
+
+    def __neg__(self) -> Any:
+        return -1 * self
+
+    def __len__(self) -> int:
+        raise TypeError(f"{self!r} is one operator and has no sensor axis: stack(A, B, …) has one")
+
+    def __getitem__(self, index: Any) -> Any:
+        raise TypeError(f"{self!r} is one operator and has no sensor axis to index: stack(A, B, …) has one")
+
+    def __bool__(self) -> bool:
+        return True
+
+    __iter__ = None
+    __array_ufunc__ = None  # np.float64(2) * A is ours to do
+
+
+def _terms(operator: LinearPhysics) -> tuple[Hooks, ...]:
+    return operator.terms if isinstance(operator, Sum) else (operator,)
+
+
+@value
+class Adjoint(algebra.AdjointHooks, LinearPhysics):
+    """The adjoint of an operator, made by ``A.H``."""
+
+    parent: LinearPhysics
+
+    @property
+    def H(self) -> LinearPhysics:
+        """The operator whose adjoint this is."""
+        return self.parent
+
+
+@value
+class Composed(algebra.ComposedHooks, LinearPhysics):
+    """The product of two operators, made by ``A @ B``."""
+
+    left: LinearPhysics
+    right: LinearPhysics
+
+
+@value
+class Sum(algebra.SumHooks, LinearPhysics):
+    """The sum of operators, made by ``A + B``."""
+
+    terms: tuple[LinearPhysics, ...]
+
+
+@value
+class Scaled(algebra.ScaledHooks, LinearPhysics):
+    """A multiple of an operator, made by ``2 * A``."""
+
+    factor: complex
+    parent: LinearPhysics
+
+
+@value
+class Gram(algebra.GramHooks, LinearPhysics):
+    """AᴴA, made by ``A.normal(shape)`` where it does not merge."""
+
+    parent: LinearPhysics
+
+    @property
+    def H(self) -> LinearPhysics:
+        """Itself."""
+        return self
+
+
+@value
+class PseudoInverse(algebra.PseudoInverseHooks, LinearPhysics):
+    """A⁺, behind ``A.A_dagger``."""
+
+    parent: LinearPhysics
+    rtol: float | None = None

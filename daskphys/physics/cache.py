@@ -1,0 +1,80 @@
+"""A bounded memory of what operators derive for an image shape (spectra, merged normal operators)."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+#: Bytes that one process keeps.  Past it the oldest entries go, and are made again when they are needed.
+MAX_BYTES = 1 << 30
+
+
+class DerivedCache:
+    """Least-recently-used, bounded in bytes, weak in its owners and safe for threads.
+
+    An entry belongs to an operator (its owner) and goes with it.  Two threads that need the same entry at
+    once may both make it; one of the two is kept, and they are equal.
+
+    Parameters
+    ----------
+    max_bytes
+        The bound; a single larger entry is made and returned, but not kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics.cache import DerivedCache
+    >>> class Owner: ...
+    >>> cache, owner = DerivedCache(max_bytes=100), Owner()
+    >>> cache.get(owner, "ones", lambda: np.ones(4)).sum()
+    np.float64(4.0)
+    >>> cache.nbytes
+    32
+    >>> del owner
+    >>> cache.nbytes
+    0
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self.max_bytes = max_bytes
+        self._entries: OrderedDict[tuple[int, Hashable], Any] = OrderedDict()
+        self._owners: dict[int, set[Hashable]] = {}  # the keys of each living owner
+        self._lock = threading.RLock()
+        self.nbytes = 0
+
+    def get(self, owner: Any, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The entry `key` of `owner`, from `make` when it is not there."""
+        full = (id(owner), key)
+        with self._lock:
+            if full in self._entries:
+                self._entries.move_to_end(full)
+                return self._entries[full]
+        made = make()
+        if made.nbytes > self.max_bytes:
+            return made
+        with self._lock:
+            if full in self._entries:
+                return self._entries[full]
+            if id(owner) not in self._owners:
+                self._owners[id(owner)] = set()
+                weakref.finalize(owner, self._forget, id(owner)).atexit = False
+            self._owners[id(owner)].add(key)
+            self._entries[full] = made
+            self.nbytes += made.nbytes
+            while self.nbytes > self.max_bytes:
+                _, old = self._entries.popitem(last=False)
+                self.nbytes -= old.nbytes
+        return made
+
+    def _forget(self, owner_id: int) -> None:
+        with self._lock:
+            for key in self._owners.pop(owner_id, ()):
+                if (entry := self._entries.pop((owner_id, key), None)) is not None:
+                    self.nbytes -= entry.nbytes
+
+
+#: The one cache of this process.
+derived = DerivedCache()

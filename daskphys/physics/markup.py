@@ -1,0 +1,51 @@
+"""HTML for notebooks: a card with a title, a few lines, and thumbnails.  Fits light and dark themes."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+_BORDER = "1px solid color-mix(in srgb, currentColor 25%, transparent)"
+
+
+def card(title: str, rows: Sequence[tuple[str, str]], thumbnails: Sequence[tuple[str, Any]] = ()) -> str:
+    """A framed block: `title`, a table of (name, text), and (caption, 2-D array) pictures."""
+    lines = "".join(
+        f'<tr><th style="text-align:left;font-weight:500;opacity:.7">{html.escape(name)}</th>'
+        f'<td style="text-align:left">{html.escape(text)}</td></tr>'
+        for name, text in rows
+    )
+    pictures = "".join(
+        f'<figure style="display:inline-block;margin:4px 8px 0 0;text-align:center">'
+        f'<img alt="{html.escape(caption)}" src="data:image/png;base64,{_png(picture)}" '
+        f'style="width:64px;height:64px;image-rendering:pixelated"/>'
+        f'<figcaption style="font-size:.75em;opacity:.7">{html.escape(caption)}</figcaption></figure>'
+        for caption, picture in thumbnails
+    )
+    return (
+        f'<div style="border:{_BORDER};border-radius:6px;padding:8px 12px;display:inline-block">'
+        f'<div style="font-family:monospace">{html.escape(title)}</div>'
+        f'<table style="margin:4px 0;font-size:.9em">{lines}</table>{pictures}</div>'
+    )
+
+
+def _png(picture: Any) -> str:
+    from matplotlib.image import imsave
+
+    buffer = io.BytesIO()
+    imsave(buffer, np.asarray(picture), format="png", cmap="gray")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def bytes_text(n: float) -> str:
+    """A number of bytes for people: ``"3.1 MiB"``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(n) < 1024 or unit == "GiB":
+            break
+        n /= 1024
+    return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"

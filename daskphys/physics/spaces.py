@@ -1,0 +1,98 @@
+"""What an operator takes and gives: one image, or one array a sensor.  Checks at the door live here."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+from daskphys import backend
+from daskphys.errors import ShapeError, describe
+from daskphys.physics.measurements import Measurements
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Images:
+    """Arrays whose last `ndim` axes belong to the operator and whose leading axes broadcast."""
+
+    owner: Any
+    ndim: int
+
+    def coerce(self, x: Any) -> Any:
+        """`x` itself, or an error where several arrays came in place of one."""
+        if isinstance(x, list | tuple | Measurements):
+            raise ShapeError(
+                f"{self.owner!r} expected one array, got {describe(x)} with {len(x)} entries: "
+                f"give one array, or use a stack for one array a sensor"
+            )
+        return x
+
+    def shape(self, x_or_shape: Any) -> Shape:
+        """The shape that an array, or a shape, says."""
+        given = getattr(x_or_shape, "shape", x_or_shape)
+        shape = tuple(given) if isinstance(given, tuple | list) else (given,)
+        if not all(isinstance(n, numbers.Integral) and n > 0 for n in shape):
+            raise ShapeError(f"{self.owner!r} expected a shape of positive integers, got {given!r}")
+        if len(shape) < self.ndim:
+            axes = ", ".join(("channel", "depth", "height", "width")[-self.ndim :])
+            raise ShapeError(
+                f"{self.owner!r} expected an array with {self.ndim} or more axes (…, {axes}), got shape {shape}: "
+                f"add the missing axes, as in x[None]"
+            )
+        return tuple(int(n) for n in shape)
+
+    def check(self, x: Any) -> Any:
+        """`x` in native byte order, or an error that names the operator, what it expected and what came."""
+        self.shape(x)
+        return backend.check_floating(x, repr(self.owner))
+
+
+@dataclass(frozen=True)
+class Sensors:
+    """Measurements: one array for each sensor of a stack."""
+
+    owner: Any
+    spaces: tuple[Images, ...]
+
+    @property
+    def ndim(self) -> int:
+        return max(space.ndim for space in self.spaces)
+
+    def coerce(self, y: Any) -> Measurements:
+        """A sequence of arrays as `Measurements` of the right count."""
+        if not isinstance(y, list | tuple | Measurements):
+            raise ShapeError(
+                f"{self.owner!r} expected measurements of {len(self.spaces)} sensors (Measurements or a list of "
+                f"arrays), got one {describe(y)}: give one array a sensor"
+            )
+        if len(y) != len(self.spaces):
+            raise ShapeError(
+                f"{self.owner!r} expected measurements of {len(self.spaces)} sensors, got {len(y)}: "
+                f"give one array a sensor, in their order"
+            )
+        return y if isinstance(y, Measurements) else Measurements(y)
+
+    def shape(self, y_or_shapes: Any) -> tuple[Shape, ...]:
+        """The shape of each sensor's array."""
+        shapes = y_or_shapes.shapes if isinstance(y_or_shapes, Measurements) else tuple(y_or_shapes)
+        if len(shapes) != len(self.spaces):
+            raise ShapeError(f"{self.owner!r} expected {len(self.spaces)} shapes, one a sensor, got {len(shapes)}")
+        return tuple(space.shape(s) for space, s in zip(self.spaces, shapes, strict=True))
+
+    def check(self, y: Measurements) -> Measurements:
+        """`y` with each sensor's array checked."""
+        checked = Measurements(space.check(a) for space, a in zip(self.spaces, y, strict=True))
+        kinds = {backend.dtype_name(a) for a in checked}
+        if len(kinds) > 1:
+            raise ShapeError(
+                f"{self.owner!r} expected measurements of one dtype, got {', '.join(sorted(kinds))}: "
+                f"cast them, as in y.map(lambda a: a.astype(np.float32))"
+            )
+        return checked
+
+
+def shape_of(x: Any) -> Any:
+    """The shape of an array, or the shapes of measurements."""
+    return x.shapes if isinstance(x, Measurements) else tuple(x.shape)

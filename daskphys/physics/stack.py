@@ -1,0 +1,228 @@
+"""Stacked operators A = [A_1; …; A_N]: one image, N sensors."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from daskphys.errors import DaskphysError, ParameterError, SensorError, ShapeError, describe
+from daskphys.pairwise import PairwiseSum, Partial
+from daskphys.physics import markup
+from daskphys.physics.base import LinearPhysics
+from daskphys.physics.cache import derived
+from daskphys.physics.measurements import Measurements
+from daskphys.physics.spaces import Images, Sensors
+from daskphys.physics.transform import Plain, Transform
+from daskphys.physics.value import value
+
+
+def stack(*operators: Any) -> StackedPhysics:
+    """The operator whose measurement is one array for each of `operators`.
+
+    Stacks among them are laid flat, so that there is one sensor axis.
+
+    Raises
+    ------
+    ParameterError
+        Nothing to stack, or something that is no operator.
+
+    Examples
+    --------
+    >>> from daskphys.physics import Blur, gaussian_blur, stack
+    >>> A = stack(*[Blur(gaussian_blur(s)) for s in (1.0, 2.0, 3.0)])
+    >>> len(A), A[1], len(A[1:])
+    (3, Blur(15×15, circular), 2)
+    """
+    flat: list[LinearPhysics] = []
+    for position, given in enumerate(operators):
+        if not isinstance(given, LinearPhysics):
+            raise ParameterError(
+                f"stack() expected operators, got {describe(given)} at position {position}: "
+                f"unpack a list, as in stack(*operators)"
+            )
+        flat.extend(given.sensors if isinstance(given, StackedPhysics) else (given,))
+    return StackedPhysics(tuple(flat))
+
+
+@value
+class StackedPhysics(LinearPhysics):
+    """The stack [A_1; …; A_N] of operators with one domain, made by `stack`.
+
+    A x is `Measurements`: one array a sensor, of any shapes.  Sums over sensors follow the one canonical
+    order of `daskphys.pairwise`, so that their bits do not depend on how the sensors are cut into blocks.
+    """
+
+    sensors: tuple[LinearPhysics, ...]
+
+    def __post_init__(self) -> None:
+        if not self.sensors:
+            raise ParameterError("stack() expected at least one operator, got none")
+
+    @property
+    def physics_list(self) -> list[LinearPhysics]:
+        """The sensors' operators."""
+        return list(self.sensors)
+
+    def __len__(self) -> int:
+        return len(self.sensors)
+
+    def __getitem__(self, index: Any) -> Any:
+        """One sensor's operator, or the stack of a slice of sensors."""
+        return StackedPhysics(self.sensors[index]) if isinstance(index, slice) else self.sensors[index]
+
+    def __iter__(self) -> Iterator[LinearPhysics]:
+        return iter(self.sensors)
+
+    # -- algebra: sensor by sensor, so that results stay stacks ---------------------------------------------
+
+    def __matmul__(self, other: Any) -> Any:
+        return StackedPhysics(tuple(s @ other for s in self)) if isinstance(other, LinearPhysics) else self.A(other)
+
+    def _scaled(self, number: complex) -> StackedPhysics:
+        return StackedPhysics(tuple(number * s for s in self))
+
+    def _merge(self, other: Any) -> StackedPhysics | None:
+        if not isinstance(other, StackedPhysics):
+            return None
+        if len(other) != len(self):
+            raise ShapeError(f"{self!r} + {other!r}: expected stacks of as many sensors, got {len(self)} and {len(other)}")
+        return StackedPhysics(tuple(a + b for a, b in zip(self, other, strict=True)))
+
+    # -- shapes --------------------------------------------------------------------------------------------
+
+    @property
+    def domain_ndim(self) -> int:  # type: ignore[override]
+        return max(s.domain.ndim for s in self)
+
+    @property
+    def range(self) -> Images | Sensors:
+        return Sensors(self, tuple(s.range for s in self))  # type: ignore[arg-type]
+
+    def _range_shape(self, shape: Any) -> Any:
+        shapes = []
+        for index, sensor in enumerate(self):
+            with naming(index, sensor):
+                shapes.append(sensor._range_shape(shape))
+        return tuple(shapes)
+
+    def _domain_shape(self, shape: Any) -> Any:
+        domains = []
+        for index, (sensor, own) in enumerate(zip(self, shape, strict=True)):
+            with naming(index, sensor):
+                domains.append(sensor._domain_shape(own))
+            if domains[index] != domains[0]:
+                raise ShapeError(
+                    f"{self!r} expected measurements of one image, but sensor 0 ({self[0]!r}) belongs to an image of "
+                    f"shape {domains[0]} and sensor {index} ({sensor!r}) to one of {domains[index]}"
+                )
+        return domains[0]
+
+    # -- products ------------------------------------------------------------------------------------------
+
+    @property
+    def transform(self) -> Transform:
+        first = self.sensors[0].transform
+        return first if all(s.transform == first for s in self.sensors[1:]) else Plain()
+
+    def _forward(self, x: Any) -> Measurements:
+        return Measurements(forward_each(self, x, self.transform))
+
+    def _adjoint(self, y: Any, shape: Any) -> Any:
+        return self.transform.lower(self._adjoint_to(y, shape), shape)
+
+    def _adjoint_to(self, y: Any, shape: Any) -> Any:
+        return _total(adjoint_parts(self, y, shape, self.transform))
+
+    def _gram(self, x: Any) -> Any:
+        return _total(gram_parts(self, x))
+
+    @property
+    def normal_kind(self) -> Any:
+        first = self.sensors[0].normal_kind
+        return first if all(s.normal_kind == first for s in self.sensors[1:]) else None
+
+    def _normal(self, shape: Any) -> Any:
+        key = ("normal", tuple(shape[-self.domain_ndim :]))
+        return derived.get(self, key, lambda: _total(normal_parts(self, shape)))
+
+    # -- appearance ----------------------------------------------------------------------------------------
+
+    def _summary(self) -> str:
+        names = [repr(s) for s in self.sensors[:3]]
+        return f"{len(self)} sensors: {', '.join(names)}{', …' if len(self) > 3 else ''}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [("sensors", str(len(self))), ("parameters", markup.bytes_text(self.nbytes))]
+
+    def _thumbnails(self) -> list[tuple[str, Any]]:
+        shown = [(i, s) for i, s in enumerate(self.sensors[:8]) if s._thumbnails()]
+        return [(f"sensor {i}", s._thumbnails()[0][1]) for i, s in shown]
+
+
+# What a block of sensors computes.  The plain operator is one block; workers hold several.
+
+
+class Block(Protocol):
+    """Neighbouring sensors of a stack."""
+
+    def __iter__(self) -> Iterator[LinearPhysics]: ...
+
+
+def forward_each(block: Block, x: Any, transform: Transform, start: int = 0) -> list[Any]:
+    """Each sensor's measurement of `x`; `transform` is done once."""
+    shared = not isinstance(transform, Plain)
+    z = transform.lift(x)
+    made = []
+    for index, sensor in enumerate(block, start):
+        with naming(index, sensor):
+            made.append(sensor._forward_from(z, x.shape) if shared else sensor._forward(x))
+    return made
+
+
+def adjoint_parts(block: Block, y: Any, shape: Any, transform: Transform, start: int = 0) -> list[Partial]:
+    """The partial sums of ``Aᵢᴴ yᵢ``, in the domain of `transform`, where `start` is the first sensor's index."""
+    shared = not isinstance(transform, Plain)
+    total = PairwiseSum()
+    for index, (sensor, own) in enumerate(zip(block, y, strict=True), start):
+        with naming(index, sensor):
+            total.append(index, sensor._adjoint_to(own, shape) if shared else sensor._adjoint(own, shape))
+    return total.parts
+
+
+def gram_parts(block: Block, x: Any, start: int = 0) -> list[Partial]:
+    """The partial sums of ``Aᵢᴴ Aᵢ x``, sensor by sensor."""
+    total = PairwiseSum()
+    for index, sensor in enumerate(block, start):
+        with naming(index, sensor):
+            merged = sensor.normal_kind is not None
+            total.append(index, sensor._normal(x.shape)._forward(x) if merged else sensor._gram(x))
+    return total.parts
+
+
+def normal_parts(block: Block, shape: Any, start: int = 0) -> list[Partial]:
+    """The partial sums of the sensors' normal operators, as values."""
+    total = PairwiseSum()
+    for index, sensor in enumerate(block, start):
+        with naming(index, sensor):
+            total.append(index, sensor._normal(shape))
+    return total.parts
+
+
+def _total(parts: list[Partial]) -> Any:
+    return PairwiseSum.join([parts]).total()
+
+
+@contextlib.contextmanager
+def naming(index: int, sensor: Any) -> Iterator[None]:
+    """Say in an exception which sensor it comes from."""
+    try:
+        yield
+    except SensorError:
+        raise
+    except DaskphysError as error:
+        raise type(error)(f"sensor {index}: {error}") from error
+    except Exception as error:
+        raise SensorError(
+            f"sensor {index} ({sensor!r}) failed with {type(error).__name__}: {error}"
+        ) from error

@@ -1,0 +1,100 @@
+"""Immutable values: operators are equal, hash, tokenise, pickle and print by their content."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, Self, TypeVar, dataclass_transform
+
+from daskphys import backend
+from daskphys.errors import checks_keywords
+
+C = TypeVar("C", bound=type)
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+def value(cls: C) -> C:
+    """Class decorator: a frozen dataclass whose unknown keywords get an error with the nearest name."""
+    made = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)  # type: ignore[call-overload]
+    made.__init__ = checks_keywords(made.__init__, cls.__name__)
+    return made  # type: ignore[no-any-return]
+
+
+class Value:
+    """Equality, hashing, Dask tokens, pickling and size of a frozen dataclass, from its fields alone.
+
+    What a method keeps on the instance under a name that starts with an underscore (a digest, the adjoint)
+    is no part of the value: it is not compared and does not travel.
+    """
+
+    def _fields(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def _content(self) -> tuple[Any, ...]:
+        """A hashable key of the content, the same in every process."""
+        key: tuple[Any, ...] | None = self.__dict__.get("_content_key")
+        if key is None:
+            kind = f"{type(self).__module__}.{type(self).__qualname__}"
+            key = (kind, *(_key(v) for v in self._fields().values()))
+            self._keep("_content_key", key)
+        return key
+
+    def _keep(self, name: str, what: Any) -> Any:
+        """Keep something derived on this frozen instance; the first one wins when threads meet."""
+        return self.__dict__.setdefault(name, what)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Value) and type(self) is type(other) and self._content() == other._content()
+
+    def __hash__(self) -> int:
+        return hash(self._content())
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return self._content()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._fields()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def _arrays(self) -> Iterator[Any]:
+        for field in self._fields().values():
+            for item in field if isinstance(field, tuple) else (field,):
+                if isinstance(item, Value):
+                    yield from item._arrays()
+                elif backend.is_array(item):
+                    yield item
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all parameters (an array that two sensors share counts once)."""
+        unique = {id(array): array for array in self._arrays()}
+        return sum(backend.size(a.shape) * a.dtype.itemsize for a in unique.values())
+
+    def to(self, device: Any) -> Self:
+        """The same value with its arrays on `device` (``"cpu"``, ``"cuda"``, ``"cuda:1"``, a torch device)."""
+        name = backend.parse_device(device)
+        if all(backend.device_of(array) == name for array in self._arrays()):
+            return self
+        moved = object.__new__(type(self))
+        moved.__dict__.update({k: _moved(v, name) for k, v in self._fields().items()})
+        return moved
+
+
+def _key(item: Any) -> Any:
+    if isinstance(item, Value):
+        return item._content()
+    if isinstance(item, tuple):
+        return tuple(_key(i) for i in item)
+    return backend.digest(item) if backend.is_array(item) else item
+
+
+def _moved(item: Any, device: str) -> Any:
+    if isinstance(item, Value):
+        return item.to(device)
+    if isinstance(item, tuple):
+        return tuple(_moved(i, device) for i in item)
+    return backend.to_device(item, device) if backend.is_array(item) else item
