@@ -1,0 +1,9 @@
+"""daskphys: stacked linear imaging operators on Dask."""
+
+from importlib.metadata import version as _version
+
+from daskphys import datasets, distributed, errors, interop, physics, plotting
+
+__version__ = _version("daskphys")
+
+__all__ = ["__version__", "datasets", "distributed", "errors", "interop", "physics", "plotting"]

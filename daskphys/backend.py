@@ -25,7 +25,12 @@ Array = Any  # an array of any library with an array API namespace
 
 FLOATS = ("float32", "float64", "complex64", "complex128")
 _REAL = {"float32": "float32", "float64": "float64", "complex64": "float32", "complex128": "float64"}
-_COMPLEX = {"float32": "complex64", "float64": "complex128", "complex64": "complex64", "complex128": "complex128"}
+_COMPLEX = {
+    "float32": "complex64",
+    "float64": "complex128",
+    "complex64": "complex64",
+    "complex128": "complex128",
+}
 
 # Below this many elements the thread pool of SciPy's FFT costs more than it saves (measured: 128² loses by
 # a factor of three, 512² gains).
@@ -281,5 +286,7 @@ def as_parameter(value: Any, owner: str, name: str) -> Array:
     array = value if is_array(value) else np.asarray(value)
     kind = dtype_name(array)
     if kind not in FLOATS and not (isinstance(array, np.ndarray) and array.dtype.kind in "iub"):
-        raise DtypeError(f"{owner}: {name} expected an array of real or complex numbers, got {describe(value)} of {kind}")
+        raise DtypeError(
+            f"{owner}: {name} expected an array of real or complex numbers, got {describe(value)} of {kind}"
+        )
     return frozen(astype(array, "complex128" if kind.startswith("complex") else "float64"))

@@ -70,14 +70,16 @@ def door_of(array: Any) -> Door | None:
 
 def apply(operator: Any, value: Any) -> Any:
     """``operator`` applied to an array, or to a sequence of arrays of one kind."""
+    value = operator.domain.coerce(value)
     sample = value
-    if isinstance(value, list | tuple) or getattr(value, "is_measurements", False):
-        value = operator.as_measurements(value)
+    if getattr(value, "is_measurements", False):
+        sample = value[0]
         doors = {type(door_of(array)): array for array in value}
         if len(doors) > 1:
             kinds = ", ".join(describe(array) for array in doors.values())
-            raise UnsupportedArrayError(f"{operator!r} expected measurements of one kind of array, got {kinds}")
-        sample = value[0]
+            raise UnsupportedArrayError(
+                f"{operator!r} expected measurements of one kind of array, got {kinds}"
+            )
     door = door_of(sample)
     if door is None:
         raise UnsupportedArrayError(

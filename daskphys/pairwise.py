@@ -71,7 +71,9 @@ class PairwiseSum:
             self.parts.append(self.parts.pop().merge(right, self._add))
 
     @classmethod
-    def join(cls, blocks: Iterable[Iterable[Partial]], add: Callable[[Any, Any], Any] = operator.add) -> PairwiseSum:
+    def join(
+        cls, blocks: Iterable[Iterable[Partial]], add: Callable[[Any, Any], Any] = operator.add
+    ) -> PairwiseSum:
         """The sum of neighbouring blocks, whose parts stay as they were."""
         joined = cls(add)
         for parts in blocks:

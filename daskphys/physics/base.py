@@ -6,7 +6,7 @@ import math
 import numbers
 from typing import Any
 
-from daskphys import backend, doors
+from daskphys import doors
 from daskphys.errors import ParameterError
 from daskphys.physics import algebra, leastsquares
 from daskphys.physics.hooks import Hooks
@@ -170,7 +170,7 @@ class LinearPhysics(Hooks):
         if not isinstance(scalar, numbers.Number) and getattr(scalar, "shape", None) != ():
             return NotImplemented
         # A Python number: a NumPy scalar of float64 would lift float32 images to float64.
-        number = complex(scalar)  # type: ignore[arg-type]
+        number = complex(scalar)
         factor = number.real if number.imag == 0 else number
         scaled = self._scaled(factor)
         return scaled if scaled is not None else Scaled(factor, self)
@@ -178,7 +178,7 @@ class LinearPhysics(Hooks):
     __mul__ = __rmul__
 
     def __truediv__(self, scalar: Any) -> Any:
-        return (1 / scalar) * self if isinstance(scalar, numbers.Number) else NotImplemented
+        return (1 / complex(scalar)) * self if isinstance(scalar, numbers.Complex) else NotImplemented
 
     def __neg__(self) -> Any:
         return -1 * self
@@ -192,11 +192,10 @@ class LinearPhysics(Hooks):
     def __bool__(self) -> bool:
         return True
 
-    __iter__ = None
     __array_ufunc__ = None  # np.float64(2) * A is ours to do
 
 
-def _terms(operator: LinearPhysics) -> tuple[Hooks, ...]:
+def _terms(operator: LinearPhysics) -> tuple[LinearPhysics, ...]:
     return operator.terms if isinstance(operator, Sum) else (operator,)
 
 

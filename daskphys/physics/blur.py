@@ -68,7 +68,9 @@ class Blur(LinearPhysics):
 
     def __post_init__(self, device: Any) -> None:
         if self.padding not in PADDINGS:
-            raise ParameterError(f"Blur: unknown padding {self.padding!r}: {nearest(str(self.padding), PADDINGS)}")
+            raise ParameterError(
+                f"Blur: unknown padding {self.padding!r}: {nearest(str(self.padding), PADDINGS)}"
+            )
         kernel = backend.as_parameter(doors.to_core(self.filter), "Blur", "filter")
         rank = kernel.ndim
         ndim = (3 if rank == 5 else 2) if self.ndim is None else self.ndim
@@ -116,9 +118,9 @@ class Blur(LinearPhysics):
     def _sizes(self, shape: Any) -> tuple[int, ...]:
         return padded_shape(tuple(shape), self._widths)[-self._space :]
 
-    def _kept(self, shape: Any) -> tuple[slice, ...]:
+    def _kept(self, shape: Any) -> tuple[Any, ...]:
         sizes = zip(self._sizes(shape), self.kernel_shape, strict=True)
-        return (..., *(slice(n - 1 - n // 2, size - n // 2) for size, n in sizes))  # type: ignore[return-value]
+        return (..., *(slice(n - 1 - n // 2, size - n // 2) for size, n in sizes))
 
     def _range_shape(self, shape: Any) -> Any:
         return self._resized(shape, 0 if self.padding != "valid" else -1)
@@ -192,7 +194,7 @@ class Blur(LinearPhysics):
 
     def _normal(self, shape: Any) -> FourierMultiplier:
         sizes = self._sizes(shape)
-        return derived.get(  # type: ignore[no-any-return]
+        return derived.get(
             self, ("normal", sizes), lambda: FourierMultiplier(abs(self._transfer(sizes)) ** 2, sizes)
         )
 
@@ -205,7 +207,9 @@ class Blur(LinearPhysics):
         kernels = backend.to_numpy(self.filter).reshape(-1, *self.kernel_shape)[:4]
         while kernels.ndim > 3:  # a volume's kernel is shown by its largest values along depth
             kernels = kernels.max(axis=1)
-        return [(f"filter {i}" if len(kernels) > 1 else "filter", np.atleast_2d(k)) for i, k in enumerate(kernels)]
+        return [
+            (f"filter {i}" if len(kernels) > 1 else "filter", np.atleast_2d(k)) for i, k in enumerate(kernels)
+        ]
 
 
 def _times(shape: Any) -> str:

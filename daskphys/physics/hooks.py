@@ -5,8 +5,8 @@ from __future__ import annotations
 import abc
 from typing import Any
 
+from daskphys import markup
 from daskphys.errors import NotClosedFormError
-from daskphys.physics import markup
 from daskphys.physics.spaces import Images, Sensors
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import Value
@@ -112,7 +112,10 @@ class Hooks(Value, abc.ABC):
 
     def _rows(self) -> list[tuple[str, str]]:
         """Lines of the HTML repr: names and texts."""
-        return [("acts on", f"the last {self.domain_ndim} axes"), ("parameters", markup.bytes_text(self.nbytes))]
+        return [
+            ("acts on", f"the last {self.domain_ndim} axes"),
+            ("parameters", markup.bytes_text(self.nbytes)),
+        ]
 
     def _repr_html_(self) -> str:
         return markup.card(repr(self), self._rows(), self._thumbnails())

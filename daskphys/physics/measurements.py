@@ -143,4 +143,3 @@ class Measurements(Sequence[Any]):
         first = f" {type(self._arrays[0]).__module__.partition('.')[0]}" if self._arrays else ""
         dtype = f" {backend.dtype_name(self._arrays[0])}" if self._arrays else ""
         return f"<Measurements of {len(self)} sensors: {self._summary()}{first}{dtype}>"
-

@@ -23,7 +23,9 @@ def padded_shape(shape: tuple[int, ...], widths: Widths) -> tuple[int, ...]:
 def pad(x: Any, widths: Widths, mode: str) -> Any:
     """`x` extended along its last axes by `widths` (before, after)."""
     for axis, (before, after) in enumerate(widths, start=-len(widths)):
-        x = _concat([*_edges(x, axis, before, mode, end=False), x, *_edges(x, axis, after, mode, end=True)], axis)
+        x = _concat(
+            [*_edges(x, axis, before, mode, end=False), x, *_edges(x, axis, after, mode, end=True)], axis
+        )
     return x
 
 
@@ -51,7 +53,9 @@ def _edges(x: Any, axis: int, width: int, mode: str, *, end: bool) -> list[Any]:
         return []
     xp, n = backend.namespace(x), x.shape[axis]
     if mode == "reflect":
-        return [xp.flip(_part(x, axis, n - 1 - width, n - 1) if end else _part(x, axis, 1, 1 + width), axis=axis)]
+        return [
+            xp.flip(_part(x, axis, n - 1 - width, n - 1) if end else _part(x, axis, 1, 1 + width), axis=axis)
+        ]
     shape = list(x.shape)
     shape[axis] = width
     if mode == "zero":

@@ -33,7 +33,7 @@ class Images:
         """The shape that an array, or a shape, says."""
         given = getattr(x_or_shape, "shape", x_or_shape)
         shape = tuple(given) if isinstance(given, tuple | list) else (given,)
-        if not all(isinstance(n, numbers.Integral) and n > 0 for n in shape):
+        if not all(isinstance(n, numbers.Integral) and int(n) > 0 for n in shape):
             raise ShapeError(f"{self.owner!r} expected a shape of positive integers, got {given!r}")
         if len(shape) < self.ndim:
             axes = ", ".join(("channel", "depth", "height", "width")[-self.ndim :])
@@ -54,7 +54,7 @@ class Sensors:
     """Measurements: one array for each sensor of a stack."""
 
     owner: Any
-    spaces: tuple[Images, ...]
+    spaces: tuple[Any, ...]
 
     @property
     def ndim(self) -> int:
@@ -78,7 +78,9 @@ class Sensors:
         """The shape of each sensor's array."""
         shapes = y_or_shapes.shapes if isinstance(y_or_shapes, Measurements) else tuple(y_or_shapes)
         if len(shapes) != len(self.spaces):
-            raise ShapeError(f"{self.owner!r} expected {len(self.spaces)} shapes, one a sensor, got {len(shapes)}")
+            raise ShapeError(
+                f"{self.owner!r} expected {len(self.spaces)} shapes, one a sensor, got {len(shapes)}"
+            )
         return tuple(space.shape(s) for space, s in zip(self.spaces, shapes, strict=True))
 
     def check(self, y: Measurements) -> Measurements:

@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from daskphys import markup
 from daskphys.errors import DaskphysError, ParameterError, SensorError, ShapeError, describe
 from daskphys.pairwise import PairwiseSum, Partial
-from daskphys.physics import markup
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.measurements import Measurements
@@ -77,7 +77,11 @@ class StackedPhysics(LinearPhysics):
     # -- algebra: sensor by sensor, so that results stay stacks ---------------------------------------------
 
     def __matmul__(self, other: Any) -> Any:
-        return StackedPhysics(tuple(s @ other for s in self)) if isinstance(other, LinearPhysics) else self.A(other)
+        return (
+            StackedPhysics(tuple(s @ other for s in self))
+            if isinstance(other, LinearPhysics)
+            else self.A(other)
+        )
 
     def _scaled(self, number: complex) -> StackedPhysics:
         return StackedPhysics(tuple(number * s for s in self))
@@ -86,7 +90,9 @@ class StackedPhysics(LinearPhysics):
         if not isinstance(other, StackedPhysics):
             return None
         if len(other) != len(self):
-            raise ShapeError(f"{self!r} + {other!r}: expected stacks of as many sensors, got {len(self)} and {len(other)}")
+            raise ShapeError(
+                f"{self!r} + {other!r}: expected stacks of as many sensors, got {len(self)} and {len(other)}"
+            )
         return StackedPhysics(tuple(a + b for a, b in zip(self, other, strict=True)))
 
     # -- shapes --------------------------------------------------------------------------------------------
@@ -97,7 +103,7 @@ class StackedPhysics(LinearPhysics):
 
     @property
     def range(self) -> Images | Sensors:
-        return Sensors(self, tuple(s.range for s in self))  # type: ignore[arg-type]
+        return Sensors(self, tuple(s.range for s in self))
 
     def _range_shape(self, shape: Any) -> Any:
         shapes = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Self, TypeVar, dataclass_transform
+from typing import Any, Self, TypeVar, cast, dataclass_transform
 
 from daskphys import backend
 from daskphys.errors import checks_keywords
@@ -15,9 +15,9 @@ C = TypeVar("C", bound=type)
 @dataclass_transform(frozen_default=True, eq_default=False)
 def value(cls: C) -> C:
     """Class decorator: a frozen dataclass whose unknown keywords get an error with the nearest name."""
-    made = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)  # type: ignore[call-overload]
+    made: Any = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
     made.__init__ = checks_keywords(made.__init__, cls.__name__)
-    return made  # type: ignore[no-any-return]
+    return cast(C, made)
 
 
 class Value:

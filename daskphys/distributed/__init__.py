@@ -1,0 +1,6 @@
+"""Operators on a cluster: the one room that joins physics and graphs."""
+
+from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.physics import DistributedPhysics, distribute
+
+__all__ = ["DistributedContext", "DistributedPhysics", "distribute"]

@@ -1,0 +1,176 @@
+"""One product of a stacked operator as tasks: one a block, and a reduction.
+
+The functions here without an underscore add tasks to a graph; those that begin with ``run_`` are the tasks.
+They serve plain operators on Dask arrays (blocks that the graph itself makes) and distributed ones (blocks
+that workers hold) alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from daskphys import backend
+from daskphys.distributed.ledger import measured
+from daskphys.graph.blocks import Bounds
+from daskphys.graph.builder import GraphBuilder, Ref
+from daskphys.graph.tree import reduce_tree
+from daskphys.pairwise import PairwiseSum, Partial
+from daskphys.physics.measurements import Measurements
+from daskphys.physics.stack import StackedPhysics, adjoint_parts, forward_each, gram_parts, normal_parts
+from daskphys.physics.transform import Plain, Transform
+from daskphys.physics.value import Value
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The blocks of a stack as a graph refers to them.
+
+    Parameters
+    ----------
+    bounds
+        ``(start, stop)`` of each block.
+    refs
+        The task (or future) that gives each block as a `StackedPhysics`.
+    homes
+        The worker that each block should be on, or None.
+    shared
+        Whether all sensors of the whole stack have one `transform`.
+    device
+        Where blocks compute: ``"cpu"`` or ``"cuda"``.
+    """
+
+    bounds: Bounds
+    refs: Sequence[Ref]
+    homes: Sequence[Hashable]
+    shared: bool
+    device: str = "cpu"
+
+    def __iter__(self) -> Any:
+        return iter(zip(self.bounds, self.refs, self.homes, strict=True))
+
+
+def forward(
+    builder: GraphBuilder, call: str, blocks: Blocks, x: Any, suffix: tuple[int, ...] = ()
+) -> list[Ref]:
+    """Tasks for A x; each gives the list of its block's measurements."""
+    return [
+        builder.add(
+            (f"forward-{call}", bound[0], *suffix),
+            run_forward,
+            block,
+            x,
+            call,
+            bound,
+            blocks.shared,
+            blocks.device,
+            worker=home,
+        )
+        for bound, block, home in blocks
+    ]
+
+
+def adjoint(
+    builder: GraphBuilder,
+    call: str,
+    blocks: Blocks,
+    y: Sequence[Any],
+    shape: tuple[int, ...] | None,
+    suffix: tuple[int, ...] = (),
+) -> Ref:
+    """Tasks for Aᴴ y, where ``y[i]`` is sensor i's measurement and `shape` the image's.
+
+    With ``shape=None`` the result stays in the domain of the shared transform.
+    """
+    parts = [
+        builder.add(
+            (f"adjoint-block-{call}", bound[0], *suffix),
+            run_adjoint,
+            block,
+            list(y[bound[0] : bound[1]]),
+            call,
+            bound,
+            blocks.shared,
+            blocks.device,
+            worker=home,
+        )
+        for bound, block, home in blocks
+    ]
+    extra = (blocks.refs[0], shape if blocks.shared else None, call)
+    return reduce_tree(builder, f"adjoint-{call}", parts, blocks.homes, run_total, *extra, suffix=suffix)
+
+
+def gram(builder: GraphBuilder, call: str, blocks: Blocks, x: Any, suffix: tuple[int, ...] = ()) -> Ref:
+    """Tasks for AᴴA x, sensor by sensor."""
+    parts = [
+        builder.add(
+            (f"gram-block-{call}", bound[0], *suffix),
+            run_gram,
+            block,
+            x,
+            call,
+            bound,
+            blocks.device,
+            worker=home,
+        )
+        for bound, block, home in blocks
+    ]
+    extra = (blocks.refs[0], None, call)
+    return reduce_tree(builder, f"gram-{call}", parts, blocks.homes, run_total, *extra, suffix=suffix)
+
+
+def normal(builder: GraphBuilder, call: str, blocks: Blocks, shape: Any) -> Ref:
+    """Tasks for the merged normal operator for images of `shape`."""
+    parts = [
+        builder.add((f"normal-block-{call}", bound[0]), run_normal, block, shape, call, bound, worker=home)
+        for bound, block, home in blocks
+    ]
+    return reduce_tree(builder, f"normal-{call}", parts, blocks.homes, run_total, blocks.refs[0], None, call)
+
+
+def _transform(block: StackedPhysics, shared: bool) -> Transform:
+    return block.transform if shared else Plain()
+
+
+def run_forward(
+    block: StackedPhysics, x: Any, call: str, bound: tuple[int, int], shared: bool, device: str
+) -> list[Any]:
+    """Each sensor's measurement, in host memory."""
+    with measured(call, bound):
+        x = backend.to_device(x, device)
+        made = forward_each(block, x, _transform(block, shared), bound[0])
+        return [backend.to_numpy(a) for a in made]
+
+
+def run_adjoint(
+    block: StackedPhysics, y: list[Any], call: str, bound: tuple[int, int], shared: bool, device: str
+) -> list[Partial]:
+    """The block's partial sums of Aᴴ y."""
+    with measured(call, bound):
+        y = [backend.to_device(a, device) for a in y]
+        shape = block._domain_shape(Measurements(y).shapes)
+        return adjoint_parts(block, y, shape, _transform(block, shared), bound[0])
+
+
+def run_gram(block: StackedPhysics, x: Any, call: str, bound: tuple[int, int], device: str) -> list[Partial]:
+    """The block's partial sums of AᴴA x."""
+    with measured(call, bound):
+        return gram_parts(block, backend.to_device(x, device), bound[0])
+
+
+def run_normal(block: StackedPhysics, shape: Any, call: str, bound: tuple[int, int]) -> list[Partial]:
+    """The block's partial sums of normal operators."""
+    with measured(call, bound):
+        return normal_parts(block, shape, bound[0])
+
+
+def run_total(
+    parts: list[list[Partial]], block: StackedPhysics, shape: tuple[int, ...] | None, call: str
+) -> Any:
+    """The whole sum, in host memory; where `shape` is given, brought back to an image of it."""
+    with measured(call, None):
+        total = PairwiseSum.join(parts).total()
+        if shape is not None:
+            total = block.transform.lower(total, shape)
+        return total.to("cpu") if isinstance(total, Value) else backend.to_numpy(total)

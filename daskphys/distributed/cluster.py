@@ -1,0 +1,165 @@
+"""Starting a local cluster, and finding out what it can run on."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import multiprocessing.process
+import socket
+import sys
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster
+
+from daskphys import backend
+from daskphys.errors import DeviceError, FallbackWarning, MainGuardError, MissingDependencyError
+
+#: glibc gives freed arrays back to the system at once, and Dask's nanny makes it stricter; each new array is
+#: then paged in again.  Raised, a block of FFTs runs up to twice as fast (docs/design.md).
+ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
+
+_PORT = 8787
+
+
+def start_cluster(n_workers: int | None, processes: bool | None) -> LocalCluster:
+    """A cluster of CPU workers on this machine, which listens on loopback alone.
+
+    Threads of this process by default: the FFT releases the GIL, and nothing is copied.
+    """
+    cores = backend.cpu_count()
+    n = cores if n_workers is None else n_workers
+    if processes:
+        require_main_guard()
+    with dask.config.set({f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ALLOCATOR.items()}):
+        return LocalCluster(
+            n_workers=n,
+            threads_per_worker=max(1, cores // n),
+            processes=bool(processes),
+            host="127.0.0.1" if processes else None,
+            dashboard_address=f"127.0.0.1:{_free_port()}",
+            silence_logs=50,  # a worker that goes is reported by what it was doing
+        )
+
+
+def start_cuda_cluster(n_workers: int | None) -> Any:
+    """One worker process a GPU, by dask-cuda.
+
+    Raises
+    ------
+    MissingDependencyError, DeviceError
+        dask-cuda or CuPy is not installed; a worker cannot run a small FFT on its GPU.
+    """
+    try:
+        from dask_cuda import LocalCUDACluster
+    except ImportError as error:
+        raise MissingDependencyError(
+            "cluster='cuda' needs dask-cuda and CuPy: pip install 'daskphys[cuda13]' (or 'daskphys[cuda12]')"
+        ) from error
+    require_main_guard()
+    cluster = LocalCUDACluster(n_workers=n_workers, dashboard_address=f"127.0.0.1:{_free_port()}")
+    with Client(cluster, set_as_default=False) as client:
+        failed = {worker: why for worker, why in client.run(probe_gpu).items() if why}
+    if failed:
+        cluster.close()
+        raise DeviceError(f"workers cannot compute on their GPU: {failed}")
+    return cluster
+
+
+def auto_cluster(n_workers: int | None, processes: bool | None) -> tuple[Any, str, list[str]]:
+    """A GPU cluster where NVML sees a device and each worker can use it, else a CPU cluster.
+
+    Returns the cluster, its device, and what was fallen back from.
+    """
+    seen = gpu_count()
+    if seen and processes is not False:
+        try:
+            return start_cuda_cluster(n_workers), "cuda", []
+        except (DeviceError, MissingDependencyError) as error:
+            note = f"NVML sees {seen} GPUs, but they are not used: {error}"
+            warnings.warn(note, FallbackWarning, stacklevel=4)
+            return start_cluster(n_workers, processes), "cpu", [note]
+    return start_cluster(n_workers, processes), "cpu", []
+
+
+def gpu_count() -> int:
+    """How many GPUs NVML sees; 0 without its Python package or driver."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        return int(pynvml.nvmlDeviceGetCount())
+    except Exception:  # whatever a missing driver raises, it means that there is none
+        return 0
+
+
+def probe_gpu() -> str:
+    """Why this process cannot run a small FFT on its GPU; empty where it can."""
+    try:
+        import cupy
+
+        x = cupy.arange(16, dtype=cupy.float32)
+        error = float(abs(cupy.fft.irfft(cupy.fft.rfft(x), n=16) - x).max())
+        return "" if error < 1e-5 else f"a small FFT is off by {error}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def require_main_guard() -> None:
+    """Refuse to start processes from the top level of a script that they would import again."""
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    if getattr(multiprocessing.process.current_process(), "_inheriting", False):
+        raise _guard_error(file or "your script")
+    frame = inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        if (
+            code.co_name == "<module>"
+            and frame.f_globals.get("__name__") == "__main__"
+            and file == code.co_filename
+        ):
+            if not _guarded("".join(linecache.getlines(file)), frame.f_lineno):
+                raise _guard_error(file)
+            return
+        frame = frame.f_back
+
+
+def _guarded(source: str, line: int) -> bool:
+    """Whether a top-level line of `source` stands under a test of ``__name__``."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # no source to judge by (a frozen program)
+        return True
+    return any(
+        isinstance(node, ast.If)
+        and any(isinstance(n, ast.Name) and n.id == "__name__" for n in ast.walk(node.test))
+        and node.lineno <= line <= (node.end_lineno or line)
+        for node in tree.body
+    )
+
+
+def _guard_error(file: str) -> MainGuardError:
+    return MainGuardError(
+        f"worker processes import {file} again, so what starts them must stand under a guard: write\n\n"
+        f'    if __name__ == "__main__":\n        with DistributedContext(processes=True) as ctx:\n            ...\n\n'
+        f"or use threads (processes=False), which need none"
+    )
+
+
+def _free_port() -> int:
+    """Dask's own dashboard port where it is free, else any: two contexts at once need no warning."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", _PORT))
+        except OSError:
+            return 0
+    return _PORT
+
+
+def worker_threads(info: Mapping[str, Any]) -> dict[Any, int]:
+    """Name → threads of each worker in a scheduler's identity."""
+    return {w["name"]: int(w["nthreads"]) for w in info["workers"].values()}

@@ -1,0 +1,317 @@
+"""`DistributedContext`: the cluster that a user's operators run on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import dask
+from dask.utils import parse_timedelta
+from distributed import Client
+from distributed.utils import format_dashboard_link
+
+from daskphys.distributed import cluster as clusters
+from daskphys.errors import (
+    ContextClosedError,
+    DeviceError,
+    NoWorkersError,
+    ParameterError,
+    SchedulerUnreachableError,
+    checks_keywords,
+    describe,
+)
+from daskphys.markup import bytes_text, card
+
+
+class DistributedContext:
+    """A Dask cluster to distribute operators on.
+
+    With nothing given it takes the current default client, else it starts a local cluster: threads in this
+    process on a CPU host, one process a GPU where dask-cuda can use one.  On leaving it closes what it opened
+    and nothing else.
+
+    Parameters
+    ----------
+    client : distributed.Client, optional
+        A client to use as it is.
+    address : str, optional
+        The address of a running scheduler.
+    scheduler_file : str or path, optional
+        The file that a running scheduler has written.
+    cluster : {"auto", "local", "cuda"} or a Dask cluster
+        What to start: "auto" a GPU cluster where NVML sees a device and each worker can use it; or a
+        cluster of yours to connect to.
+    n_workers : int, optional
+        How many workers to start: one a core (or GPU) by default.
+    processes : bool, optional
+        Worker processes in place of threads.  A script then needs ``if __name__ == "__main__":``.
+    device : {"auto", "cpu", "cuda"}
+        Where workers compute.
+    seed : int, optional
+        Kept as `seed`, for the random numbers that operators draw.
+
+    Raises
+    ------
+    SchedulerUnreachableError
+        No scheduler answers at the address within Dask's ``distributed.comm.timeouts.connect``.
+    NoWorkersError
+        There is no worker within that time.
+    MainGuardError
+        Processes were asked for from a script without a guard; the message says what to write.
+
+    Examples
+    --------
+    >>> from daskphys.distributed import DistributedContext
+    >>> with DistributedContext(n_workers=2, seed=42) as ctx:
+    ...     ctx.rank, ctx.world_size, ctx.device
+    (0, 2, 'cpu')
+    """
+
+    #: There is one client, and it is the first: code written for one process a rank runs as it is.
+    rank = 0
+
+    @checks_keywords
+    def __init__(
+        self,
+        client: Client | None = None,
+        *,
+        address: str | None = None,
+        scheduler_file: str | os.PathLike[str] | None = None,
+        cluster: Any = "auto",
+        n_workers: int | None = None,
+        processes: bool | None = None,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+        seed: int | None = None,
+    ) -> None:
+        self.seed = seed
+        self.fallbacks: list[str] = []
+        self._cluster: Any = None
+        self._client: Client | None = None
+        self._owns_client = False
+        _check_arguments(client, address, scheduler_file, cluster, n_workers, processes, device)
+        try:
+            found = self._open(client, address, scheduler_file, cluster, n_workers, processes, device)
+            self._wait()
+            self.device = _device(self.client, found if device == "auto" else device)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(
+        self,
+        client: Client | None,
+        address: str | None,
+        scheduler_file: str | os.PathLike[str] | None,
+        cluster: Any,
+        n_workers: int | None,
+        processes: bool | None,
+        device: str,
+    ) -> str:
+        """Find or start a cluster; returns the device of its workers."""
+        if client is not None:
+            self._client = client
+        elif address is not None or scheduler_file is not None:
+            self._client = _connect(address, scheduler_file)
+            self._owns_client = True
+        elif not isinstance(cluster, str):
+            self._client, self._owns_client = Client(cluster), True
+        else:
+            current = _current_client()
+            if current is not None and cluster == "auto" and n_workers is None and processes is None:
+                self._client = current
+                return "auto"
+            kind = (
+                "local" if device == "cpu" and cluster == "auto" else "cuda" if device == "cuda" else cluster
+            )
+            if kind == "cuda":
+                self._cluster, found = clusters.start_cuda_cluster(n_workers), "cuda"
+            elif kind == "local":
+                self._cluster, found = clusters.start_cluster(n_workers, processes), "cpu"
+            else:
+                self._cluster, found, self.fallbacks = clusters.auto_cluster(n_workers, processes)
+            self._client, self._owns_client = Client(self._cluster), True
+            return found
+        return "auto"
+
+    def _wait(self) -> None:
+        timeout = _timeout()
+        try:
+            self.client.wait_for_workers(1, timeout=timeout)
+        except TimeoutError as error:
+            raise NoWorkersError(
+                f"no worker has joined the scheduler at {self.client.scheduler.address} within {timeout:g} s: start "
+                f"one with `dask worker {self.client.scheduler.address}`, or raise Dask's "
+                f"distributed.comm.timeouts.connect"
+            ) from error
+
+    @property
+    def client(self) -> Client:
+        """The Dask client.
+
+        Raises
+        ------
+        ContextClosedError
+            The context, or the client that it was given, is closed.
+        """
+        if self._client is None or self._client.status in ("closed", "closing"):
+            raise ContextClosedError(
+                "this DistributedContext is closed: make a new one, and distribute again"
+            )
+        return self._client
+
+    @property
+    def world_size(self) -> int:
+        """The number of workers."""
+        return len(self.workers())
+
+    @property
+    def dashboard_link(self) -> str:
+        """The address of Dask's dashboard; empty where the scheduler has none."""
+        if self._cluster is None:
+            return str(self.client.dashboard_link or "")
+        # A cluster of threads has no host of its own, and Dask would give that of a network card.
+        port = self.client.scheduler_info(n_workers=0)["services"].get("dashboard")
+        return str(format_dashboard_link("127.0.0.1", port)) if port else ""
+
+    def workers(self) -> dict[Any, int]:
+        """Name → threads of each worker that is there now."""
+        return clusters.worker_threads(self.client.scheduler_info(n_workers=-1))
+
+    def require_workers(self) -> dict[Any, int]:
+        """`workers`, or `NoWorkersError` where none is left and none joins in time."""
+        found = self.workers()
+        if not found:
+            self._wait()
+            found = self.workers()
+        return found
+
+    def close(self) -> None:
+        """Close the client and the cluster that this context opened.  Closing twice is no error."""
+        client, self._client = self._client, None
+        cluster, self._cluster = self._cluster, None
+        if client is not None and self._owns_client:
+            client.close()
+        if cluster is not None:
+            cluster.close()
+
+    def __enter__(self) -> Self:
+        _ = self.client
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._client is None:
+            return "DistributedContext(closed)"
+        return (
+            f"DistributedContext({self.world_size} workers, {self.device}, {self.client.scheduler.address})"
+        )
+
+    def _repr_html_(self) -> str:
+        if self._client is None:
+            return card(repr(self), [])
+        info = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        rows = [
+            ("dashboard", self.dashboard_link),
+            ("workers", ", ".join(f"{w['name']} ({w['nthreads']} threads)" for w in info)),
+            ("memory", bytes_text(sum(w["memory_limit"] or 0 for w in info))),
+            ("device", self.device),
+            *(("fallback", note) for note in self.fallbacks),
+        ]
+        return card(repr(self), rows)
+
+
+def _check_arguments(
+    client: Any,
+    address: Any,
+    scheduler_file: Any,
+    cluster: Any,
+    n_workers: Any,
+    processes: Any,
+    device: Any,
+) -> None:
+    given = {
+        "client": client is not None,
+        "address": address is not None,
+        "scheduler_file": scheduler_file is not None,
+        "cluster": not isinstance(cluster, str) or cluster != "auto",
+    }
+    named = [name for name, there in given.items() if there]
+    if len(named) > 1:
+        raise ParameterError(
+            f"DistributedContext expected one of {', '.join(given)}, got {' and '.join(named)}"
+        )
+    started = [k for k, v in {"n_workers": n_workers, "processes": processes}.items() if v is not None]
+    if started and named and not isinstance(cluster, str | None.__class__):
+        raise ParameterError(
+            f"DistributedContext starts nothing with cluster= given, so {started[0]}= has no meaning"
+        )
+    if started and (given["client"] or given["address"] or given["scheduler_file"]):
+        raise ParameterError(
+            f"DistributedContext starts nothing with {named[0]}= given, so {started[0]}= has no meaning"
+        )
+    if client is not None and not isinstance(client, Client):
+        raise ParameterError(
+            f"DistributedContext expected client as a distributed.Client, got {describe(client)}"
+        )
+    if client is not None and client.asynchronous:
+        raise ParameterError(
+            "DistributedContext expected a synchronous client: Client(..., asynchronous=False)"
+        )
+    if isinstance(cluster, str) and cluster not in ("auto", "local", "cuda"):
+        raise ParameterError(
+            f"DistributedContext expected cluster as 'auto', 'local', 'cuda' or a cluster, got {cluster!r}"
+        )
+    if n_workers is not None and (not isinstance(n_workers, int) or n_workers < 1):
+        raise ParameterError(
+            f"DistributedContext expected n_workers as a positive integer, got {n_workers!r}"
+        )
+    if device not in ("auto", "cpu", "cuda"):
+        raise ParameterError(f"DistributedContext expected device as 'auto', 'cpu' or 'cuda', got {device!r}")
+    if cluster == "cuda" and device == "cpu":
+        raise ParameterError("DistributedContext got cluster='cuda' with device='cpu': leave one of them out")
+
+
+def _timeout() -> float:
+    return float(parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"), default="s"))
+
+
+def _current_client() -> Client | None:
+    try:
+        client = Client.current()
+    except ValueError:
+        return None
+    return None if client.asynchronous else client
+
+
+def _connect(address: str | None, scheduler_file: str | os.PathLike[str] | None) -> Client:
+    where = address if address is not None else str(scheduler_file)
+    if scheduler_file is not None and not Path(scheduler_file).exists():
+        raise SchedulerUnreachableError(
+            f"the scheduler file {where} does not exist: start `dask scheduler --scheduler-file {where}` first"
+        )
+    timeout = _timeout()
+    try:
+        return Client(address, scheduler_file=scheduler_file and str(scheduler_file), timeout=timeout)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SchedulerUnreachableError(
+            f"no scheduler answers at {where} within {timeout:g} s: check the address, and that `dask scheduler` "
+            f"runs there ({error})"
+        ) from error
+
+
+def _device(client: Client, wanted: str) -> str:
+    """The device that every worker computes on."""
+    if wanted == "cpu":
+        return "cpu"
+    failed = {worker: why for worker, why in client.run(clusters.probe_gpu).items() if why}
+    if not failed:
+        return "cuda"
+    if wanted == "cuda":
+        raise DeviceError(f"device='cuda': workers cannot compute on their GPU: {failed}")
+    return "cpu"

@@ -1,0 +1,125 @@
+"""The blocks that workers hold for a distributed operator."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable
+from typing import Any
+
+import dask
+from dask.utils import parse_bytes
+from distributed import Future, wait
+
+from daskphys.distributed.calls import Blocks
+from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.recipes import Facts, Recipe, StackRecipe
+from daskphys.errors import DaskphysWarning, ParameterError
+from daskphys.graph.blocks import Bounds
+from daskphys.graph.builder import GraphBuilder, Ref
+from daskphys.graph.placement import place
+from daskphys.markup import bytes_text
+from daskphys.physics.transform import Plain
+
+
+class Holding:
+    """Submits each block's recipe once, and keeps the futures.
+
+    Later graphs name these futures alone.  When a worker is lost, the scheduler makes its blocks again from
+    their recipes on others; when the whole cluster was restarted, they are submitted again.
+    """
+
+    def __init__(self, recipe: Recipe, ctx: DistributedContext, bounds: Bounds, replicas: int) -> None:
+        workers = ctx.require_workers()
+        if not isinstance(replicas, int) or not 1 <= replicas <= len(workers):
+            raise ParameterError(
+                f"distribute expected replicas from 1 to {len(workers)}, the number of workers, got {replicas!r}"
+            )
+        self._recipe, self._ctx, self._bounds, self._replicas = recipe, ctx, bounds, replicas
+        self._warn_if_large()
+        self._submit()
+        self._facts = Facts.of(recipe._stack) if isinstance(recipe, StackRecipe) else self._gather_facts()
+
+    @property
+    def facts(self) -> Facts:
+        """What all sensors have in common."""
+        return self._facts
+
+    def _submit(self) -> None:
+        """Submit every block that is not on the cluster, and wait until it is there."""
+        workers = self._ctx.require_workers()
+        costs = [float(self._recipe.nbytes(*b) + (b[1] - b[0])) for b in self._bounds]
+        first = place(costs, workers)
+        names = list(workers)
+        self._homes = [
+            [names[(names.index(home) + r) % len(names)] for home in first] for r in range(self._replicas)
+        ]
+        builder = GraphBuilder(f"operators-{self._recipe.token[:12]}")
+        keys: list[Any] = []
+        for replica, homes in enumerate(self._homes):
+            for bound, home in zip(self._bounds, homes, strict=True):
+                key = (f"block-{self._recipe.token}", *bound, replica)
+                builder.add(key, *self._recipe.task(*bound), worker=home)
+                keys.append(key)
+        # Dask would warn of a large graph in its own words: `_warn_if_large` has said it in ours.
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1000 PiB"}):
+            futures = self._ctx.client.get(builder.build(), keys, sync=False)
+        wait(futures)
+        for future in futures:
+            if future.status == "error":
+                raise future.exception()
+        n = len(self._bounds)
+        self._futures = [futures[r * n : (r + 1) * n] for r in range(self._replicas)]
+        self.bytes_sent = self._replicas * sum(self._recipe.nbytes(*b) for b in self._bounds)
+
+    def blocks(self) -> Blocks:
+        """The blocks as the next graph refers to them: the first replica whose worker is there."""
+        workers = self._ctx.require_workers()
+        if any(f.status in ("cancelled", "lost") for replica in self._futures for f in replica):
+            self._submit()
+        refs: list[Ref] = []
+        homes: list[Hashable] = []
+        for index in range(len(self._bounds)):
+            alive = [r for r in range(self._replicas) if self._homes[r][index] in workers]
+            chosen = alive[0] if alive else 0
+            refs.append(Ref(self._futures[chosen][index].key))
+            homes.append(self._homes[chosen][index])
+        shared = not isinstance(self._facts.transform, Plain)
+        return Blocks(self._bounds, refs, homes, shared, self._ctx.device)
+
+    def futures(self) -> list[Future]:
+        """The first replica's futures, to keep blocks alive while a lazy result is."""
+        return list(self._futures[0])
+
+    def placement(self) -> dict[Any, list[int]]:
+        """Worker → the sensors that it holds now, as the scheduler says."""
+        client = self._ctx.client
+        futures = [f for replica in self._futures for f in replica]
+        wait(futures)
+        names = {address: w["name"] for address, w in client.scheduler_info(n_workers=-1)["workers"].items()}
+        held: dict[Any, set[int]] = {}
+        where = client.who_has(futures)
+        for replica in self._futures:
+            for (start, stop), future in zip(self._bounds, replica, strict=True):
+                for address in where.get(future.key, ()):
+                    held.setdefault(names.get(address, address), set()).update(range(start, stop))
+        return {worker: sorted(held[worker]) for worker in sorted(held, key=str)}
+
+    def _gather_facts(self) -> Facts:
+        client = self._ctx.client
+        found = client.gather([client.submit(Facts.of, f, pure=False) for f in self._futures[0]])
+        joined = found[0]
+        for facts in found[1:]:
+            joined = joined.joined(facts)
+        return joined
+
+    def _warn_if_large(self) -> None:
+        total = self._replicas * sum(self._recipe.nbytes(*b) for b in self._bounds)
+        limit = parse_bytes(dask.config.get("distributed.admin.large-graph-warning-threshold"))
+        if total > limit:
+            warnings.warn(
+                f"distribute sends {bytes_text(total)} of operators through the scheduler, which keeps them "
+                f"(Dask's limit for large graphs is {bytes_text(limit)}): a factory, "
+                f"distribute(factory, ctx, num_operators=N), loads them on the workers",
+                DaskphysWarning,
+                stacklevel=5,
+            )

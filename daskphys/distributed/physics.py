@@ -1,0 +1,329 @@
+"""`distribute` and the operator that it returns."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import CancelledError
+from typing import Any, Literal
+
+from distributed import Future
+
+from daskphys import backend, doors
+from daskphys.distributed import calls, ledger, transport
+from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.holding import Holding
+from daskphys.distributed.recipes import Recipe, recipe_of
+from daskphys.distributed.report import Call, Report
+from daskphys.errors import DaskphysError, ParameterError, checks_keywords, describe
+from daskphys.graph.blocks import cut
+from daskphys.graph.builder import GraphBuilder, Ref
+from daskphys.markup import bytes_text
+from daskphys.physics.base import Gram, LinearPhysics
+from daskphys.physics.cache import derived
+from daskphys.physics.measurements import Measurements
+from daskphys.physics.spaces import Images, Sensors
+from daskphys.physics.transform import Transform
+from daskphys.physics.value import value
+
+#: How often a call is submitted when workers that held its image are lost.
+MAX_ATTEMPTS = 5
+
+
+@checks_keywords
+def distribute(
+    physics: Any,
+    ctx: DistributedContext,
+    *,
+    chunks: Any = "auto",
+    replicas: int = 1,
+    num_operators: int | None = None,
+) -> DistributedPhysics:
+    """Place the sensors of a stacked operator on the workers of `ctx`.
+
+    Parameters
+    ----------
+    physics : StackedPhysics, list of operators, or callable
+        The stack; or a factory: ``physics(index)`` returns the operator of one sensor and is called on the
+        worker that gets it.
+    ctx : DistributedContext
+        Where to.
+    chunks : "auto", int or sequence of int
+        Sensors a block.  It changes no bit of any result.
+    replicas : int
+        On how many workers each block is kept: with 2 or more, a lost worker's blocks need no rebuilding.
+    num_operators : int
+        How many sensors a factory makes.
+
+    Returns
+    -------
+    DistributedPhysics
+        An operator with the same methods, and the same bits, as the plain one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.distributed import DistributedContext, distribute
+    >>> from daskphys.physics import Blur, gaussian_blur, stack
+    >>> A = stack(*[Blur(gaussian_blur(s)) for s in (1.0, 2.0, 3.0)])
+    >>> x = np.random.default_rng(0).random((64, 64), dtype=np.float32)
+    >>> with DistributedContext(n_workers=2) as ctx:
+    ...     D = distribute(A, ctx)
+    ...     y = D(x)
+    ...     bool(np.array_equal(D.A_adjoint(y), A.A_adjoint(A(x))))
+    True
+    """
+    if not isinstance(ctx, DistributedContext):
+        raise ParameterError(
+            f"distribute expected a DistributedContext, got {describe(ctx)}: write DistributedContext(client=…)"
+        )
+    return DistributedPhysics(recipe_of(physics, num_operators), ctx, chunks, replicas)
+
+
+class DistributedPhysics(LinearPhysics):
+    """A stacked operator whose sensors live on the workers of a cluster; made by `distribute`.
+
+    It has the methods of the plain operator and returns the same kinds with the same bits.
+    """
+
+    def __init__(self, recipe: Recipe, ctx: DistributedContext, chunks: Any, replicas: int) -> None:
+        self.__dict__.update(recipe=recipe, ctx=ctx, bounds=cut(len(recipe), chunks), _last=None)
+        self.__dict__["holding"] = Holding(recipe, ctx, self.bounds, replicas)
+
+    recipe: Recipe
+    ctx: DistributedContext
+    bounds: tuple[tuple[int, int], ...]
+    holding: Holding
+    _last: Call | None
+
+    def _fields(self) -> dict[str, Any]:
+        return {"token": self.recipe.token, "bounds": self.bounds}
+
+    def __getstate__(self) -> dict[str, Any]:
+        raise DaskphysError(
+            f"{self!r} is bound to its cluster and cannot be pickled: send the plain operator"
+        )
+
+    def __setattr__(self, name: str, _: Any) -> None:
+        raise AttributeError(f"{self!r} is immutable: cannot set {name!r}")
+
+    # -- the sensor axis -----------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.recipe)
+
+    def __getitem__(self, index: Any) -> Any:
+        """One sensor's operator on the client, or a distributed operator of a slice of sensors."""
+        chosen = range(len(self))[index]
+        if isinstance(chosen, int):
+            return self.recipe.sensor(chosen)
+        return distribute([self.recipe.sensor(i) for i in chosen], self.ctx)
+
+    def __iter__(self) -> Iterator[LinearPhysics]:
+        return (self.recipe.sensor(i) for i in range(len(self)))
+
+    @property
+    def physics_list(self) -> list[LinearPhysics]:
+        """The sensors' operators, on the client."""
+        return list(self)
+
+    @property
+    def local_indexes(self) -> list[int]:
+        """The sensors that this client commands: all of them."""
+        return list(range(len(self)))
+
+    @property
+    def placement(self) -> dict[Any, list[int]]:
+        """Worker → the sensors whose operators it holds now."""
+        return self.holding.placement()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all parameters, on all workers."""
+        return self.holding.facts.nbytes
+
+    def to(self, device: Any) -> DistributedPhysics:
+        """Itself: where a distributed operator computes is its context's `device`."""
+        return self
+
+    # -- what the algebra asks of an operator -----------------------------------------------------------------
+
+    @property
+    def domain(self) -> Images | Sensors:
+        return Images(self, self.holding.facts.domain_ndim)
+
+    @property
+    def range(self) -> Images | Sensors:
+        return self.recipe.range(self)
+
+    def _range_shape(self, shape: Any) -> Any:
+        return self.recipe.range_shape(shape)
+
+    def _domain_shape(self, shape: Any) -> Any:
+        return self.recipe.domain_shape(shape)
+
+    @property
+    def transform(self) -> Transform:
+        return self.holding.facts.transform
+
+    @property
+    def normal_kind(self) -> Any:
+        return self.holding.facts.normal_kind
+
+    def _forward(self, x: Any) -> Measurements:
+        blocks = self._run("A", x, calls.forward)
+        return Measurements(backend.like(a, x) for block in blocks for a in block)
+
+    def _adjoint(self, y: Any, shape: Any) -> Any:
+        return self._run("A_adjoint", y, calls.adjoint, shape)
+
+    def _adjoint_to(self, y: Any, shape: Any) -> Any:
+        return self._run("A_adjoint", y, calls.adjoint, None)
+
+    def _gram(self, x: Any) -> Any:
+        return self._run("A_adjoint_A by the tree", x, calls.gram)
+
+    def _normal(self, shape: Any) -> Any:
+        space = tuple(shape[-self.holding.facts.domain_ndim :])
+
+        def add(builder: GraphBuilder, call: str, blocks: calls.Blocks, _: Any) -> Ref:
+            return calls.normal(builder, call, blocks, space)
+
+        return derived.get(self, ("normal", space), lambda: self._run("normal", None, add))
+
+    # -- products ------------------------------------------------------------------------------------------
+
+    def A_adjoint_A(self, x: Any, method: Literal["auto", "tree"] = "auto") -> Any:
+        """AᴴA x.
+
+        Parameters
+        ----------
+        x : array
+            An image.
+        method : {"auto", "tree"}
+            "auto" applies the merged normal operator beside the image where there is one, and touches no
+            worker once it is set up.  "tree" computes every sensor's part on its worker and reduces them.
+        """
+        if method not in ("auto", "tree"):
+            raise ParameterError(f"{self!r}.A_adjoint_A expected method 'auto' or 'tree', got {method!r}")
+        return doors.apply(DistributedGram(self, method), x)
+
+    def _run(self, method: str, value: Any, add: Callable[..., Any], *args: Any) -> Any:
+        """One product on the cluster: the image goes out, tasks run where their blocks are, the result returns."""
+        begin = time.perf_counter()
+        call = uuid.uuid4().hex[:12]
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            client, blocks = self.ctx.client, self.holding.blocks()
+            name = f"{call}-{attempt}"
+            sent = self._send(value, blocks, name)
+            builder = GraphBuilder(name)
+            wanted = add(builder, name, blocks, _refs(sent), *args)
+            many = isinstance(wanted, list)
+            try:
+                result = client.get(builder.build(), [r.key for r in wanted] if many else wanted.key)
+            except CancelledError:
+                # Image data that only a lost worker had is gone; the operators are rebuilt by the scheduler.
+                if attempt == MAX_ATTEMPTS:
+                    raise
+                continue
+            self.__dict__["_last"] = Call(
+                name,
+                method,
+                len(builder),
+                time.perf_counter() - begin,
+                _nbytes(value),
+                _nbytes(result),
+                0,
+                attempt,
+            )
+            sample = value[0] if isinstance(value, Measurements) else value
+            return backend.like(result, sample) if backend.is_array(result) and sample is not None else result
+        raise AssertionError("unreachable")
+
+    def _send(self, value: Any, blocks: calls.Blocks, name: str) -> Any:
+        """Futures of the image, or of each sensor's measurement, where they are needed first."""
+        if value is None:
+            return None
+        if not isinstance(value, Measurements):
+            return self._scatter([value], blocks.homes[0], f"image-{name}")[0]
+        futures: list[Future] = []
+        for (start, stop), _, home in blocks:
+            futures.extend(self._scatter(value[start:stop], home, f"measurement-{start}-{name}"))
+        return futures
+
+    def _scatter(self, arrays: Any, home: Hashable, key: str) -> list[Future]:
+        hosts = {f"{key}-{i}": backend.to_numpy(a) for i, a in enumerate(arrays)}
+        return list(self.ctx.client.scatter(hosts, workers=[home], hash=False).values())
+
+    # -- what a call did, and how it looks --------------------------------------------------------------------
+
+    def report(self) -> Report:
+        """What the last call did, by block and worker."""
+        last = self._last
+        if last is None:
+            raise ParameterError(f"{self!r} has run nothing yet: call it, then report()")
+        entries, between = [], 0
+        if last.tasks:
+            for mine, taken in self.ctx.client.run(ledger.fetch, last.name).values():
+                entries.extend(mine)
+                between += taken
+        return Report(
+            method=last.method,
+            tasks=last.tasks,
+            seconds=last.seconds,
+            bytes_operators=self.holding.bytes_sent,
+            bytes_sent=last.bytes_sent,
+            bytes_between=between,
+            bytes_returned=last.bytes_returned,
+            transforms=last.transforms + sum(e.transforms for e in entries),
+            attempts=last.attempts,
+            blocks=sorted(entries, key=lambda e: (e.block is None, e.block or ())),
+            notes=tuple(self.ctx.fallbacks),
+        )
+
+    def _summary(self) -> str:
+        return f"{len(self)} sensors in {len(self.bounds)} blocks: {self.recipe.template!r}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [
+            ("sensors", str(len(self))),
+            ("blocks", str(len(self.bounds))),
+            ("parameters", bytes_text(self.nbytes)),
+            *((f"worker {w}", f"sensors {', '.join(map(str, s))}") for w, s in self.placement.items()),
+        ]
+
+    def _thumbnails(self) -> list[tuple[str, Any]]:
+        return self.recipe.template._thumbnails()
+
+
+@value
+class DistributedGram(Gram):
+    """AᴴA of a distributed operator: merged and beside the image, or by the tree."""
+
+    parent: DistributedPhysics
+    method: str = "auto"
+
+    def _forward(self, x: Any) -> Any:
+        parent = self.parent
+        if self.method == "tree" or parent.normal_kind is None:
+            return parent._gram(x)
+        begin = time.perf_counter()
+        merged = parent._normal(x.shape)
+        with backend.count_transforms() as count:
+            result = merged._forward(x)
+        seconds = time.perf_counter() - begin
+        parent.__dict__["_last"] = Call("", "A_adjoint_A, merged", 0, seconds, transforms=count.total)
+        return result
+
+
+def _refs(sent: Any) -> Any:
+    return [Ref(f.key) for f in sent] if isinstance(sent, list) else None if sent is None else Ref(sent.key)
+
+
+def _nbytes(value: Any) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, list | tuple):
+        return sum(_nbytes(v) for v in value)
+    return int(transport.sizeof(value))
