@@ -161,5 +161,6 @@ def _free_port() -> int:
 
 
 def worker_threads(info: Mapping[str, Any]) -> dict[Any, int]:
-    """Name → threads of each worker in a scheduler's identity."""
-    return {w["name"]: int(w["nthreads"]) for w in info["workers"].values()}
+    """Name → threads of each worker in a scheduler's identity, by name: workers join in any order."""
+    found = sorted(info["workers"].values(), key=lambda w: (str(type(w["name"])), w["name"]))
+    return {w["name"]: int(w["nthreads"]) for w in found}

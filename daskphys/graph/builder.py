@@ -8,12 +8,12 @@ annotations, which belong to layers: here there is one layer for each step and w
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from dask.task_spec import List, Task, TaskRef
 
-Ref = TaskRef
+Ref: TypeAlias = TaskRef
 
 
 class GraphBuilder:
