@@ -19,8 +19,9 @@ from daskphys.errors import UnsupportedArrayError, describe
 class Door(Protocol):
     """What a door does for its array type."""
 
-    #: the class of measurements that holds arrays of this type (None: the plain one)
-    collection: type | None
+    @property
+    def collection(self) -> type | None:
+        """The class of measurements that holds arrays of this type; None for the plain one."""
 
     def apply(self, operator: Any, value: Any) -> Any:
         """``operator`` applied to `value` (an array of this type, or `Measurements` of them)."""

@@ -38,14 +38,14 @@ class Blocks:
     shared
         Whether all sensors of the whole stack have one `transform`.
     device
-        Where blocks compute: ``"cpu"`` or ``"cuda"``.
+        Where blocks compute: ``"cpu"`` or ``"cuda"``, with results in host memory; None: where the image is.
     """
 
     bounds: Bounds
     refs: Sequence[Ref]
     homes: Sequence[Hashable]
     shared: bool
-    device: str = "cpu"
+    device: str | None = "cpu"
 
     def __iter__(self) -> Any:
         return iter(zip(self.bounds, self.refs, self.homes, strict=True))
@@ -78,6 +78,7 @@ def adjoint(
     y: Sequence[Any],
     shape: tuple[int, ...] | None,
     suffix: tuple[int, ...] = (),
+    layer: str | None = None,
 ) -> Ref:
     """Tasks for Aᴴ y, where ``y[i]`` is sensor i's measurement and `shape` the image's.
 
@@ -97,11 +98,19 @@ def adjoint(
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.refs[0], shape if blocks.shared else None, call)
-    return reduce_tree(builder, f"adjoint-{call}", parts, blocks.homes, run_total, *extra, suffix=suffix)
+    extra = (blocks.refs[0], shape if blocks.shared else None, call, blocks.device)
+    name = f"adjoint-{call}"
+    return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
 
 
-def gram(builder: GraphBuilder, call: str, blocks: Blocks, x: Any, suffix: tuple[int, ...] = ()) -> Ref:
+def gram(
+    builder: GraphBuilder,
+    call: str,
+    blocks: Blocks,
+    x: Any,
+    suffix: tuple[int, ...] = (),
+    layer: str | None = None,
+) -> Ref:
     """Tasks for AᴴA x, sensor by sensor."""
     parts = [
         builder.add(
@@ -116,8 +125,9 @@ def gram(builder: GraphBuilder, call: str, blocks: Blocks, x: Any, suffix: tuple
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.refs[0], None, call)
-    return reduce_tree(builder, f"gram-{call}", parts, blocks.homes, run_total, *extra, suffix=suffix)
+    extra = (blocks.refs[0], None, call, blocks.device)
+    name = f"gram-{call}"
+    return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
 
 
 def normal(builder: GraphBuilder, call: str, blocks: Blocks, shape: Any) -> Ref:
@@ -126,7 +136,8 @@ def normal(builder: GraphBuilder, call: str, blocks: Blocks, shape: Any) -> Ref:
         builder.add((f"normal-block-{call}", bound[0]), run_normal, block, shape, call, bound, worker=home)
         for bound, block, home in blocks
     ]
-    return reduce_tree(builder, f"normal-{call}", parts, blocks.homes, run_total, blocks.refs[0], None, call)
+    extra = (blocks.refs[0], None, call, blocks.device)
+    return reduce_tree(builder, f"normal-{call}", parts, blocks.homes, run_total, *extra)
 
 
 def _transform(block: StackedPhysics, shared: bool) -> Transform:
@@ -138,9 +149,9 @@ def run_forward(
 ) -> list[Any]:
     """Each sensor's measurement, in host memory."""
     with measured(call, bound):
-        x = backend.to_device(x, device)
+        x = _placed(x, device)
         made = forward_each(block, x, _transform(block, shared), bound[0])
-        return [backend.to_numpy(a) for a in made]
+        return [_fetched(a, device) for a in made]
 
 
 def run_adjoint(
@@ -148,15 +159,17 @@ def run_adjoint(
 ) -> list[Partial]:
     """The block's partial sums of Aᴴ y."""
     with measured(call, bound):
-        y = [backend.to_device(a, device) for a in y]
+        y = [_placed(a, device) for a in y]
         shape = block._domain_shape(Measurements(y).shapes)
         return adjoint_parts(block, y, shape, _transform(block, shared), bound[0])
 
 
-def run_gram(block: StackedPhysics, x: Any, call: str, bound: tuple[int, int], device: str) -> list[Partial]:
+def run_gram(
+    block: StackedPhysics, x: Any, call: str, bound: tuple[int, int], device: str | None
+) -> list[Partial]:
     """The block's partial sums of AᴴA x."""
     with measured(call, bound):
-        return gram_parts(block, backend.to_device(x, device), bound[0])
+        return gram_parts(block, _placed(x, device), bound[0])
 
 
 def run_normal(block: StackedPhysics, shape: Any, call: str, bound: tuple[int, int]) -> list[Partial]:
@@ -166,11 +179,23 @@ def run_normal(block: StackedPhysics, shape: Any, call: str, bound: tuple[int, i
 
 
 def run_total(
-    parts: list[list[Partial]], block: StackedPhysics, shape: tuple[int, ...] | None, call: str
+    parts: list[list[Partial]],
+    block: StackedPhysics,
+    shape: tuple[int, ...] | None,
+    call: str,
+    device: str | None,
 ) -> Any:
-    """The whole sum, in host memory; where `shape` is given, brought back to an image of it."""
+    """The whole sum; where `shape` is given, brought back to an image of it."""
     with measured(call, None):
         total = PairwiseSum.join(parts).total()
         if shape is not None:
             total = block.transform.lower(total, shape)
-        return total.to("cpu") if isinstance(total, Value) else backend.to_numpy(total)
+        return total.to("cpu") if isinstance(total, Value) else _fetched(total, device)
+
+
+def _placed(x: Any, device: str | None) -> Any:
+    return x if device is None else backend.to_device(x, device)
+
+
+def _fetched(x: Any, device: str | None) -> Any:
+    return x if device is None else backend.to_numpy(x)

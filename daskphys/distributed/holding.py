@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 import dask
 from dask.utils import parse_bytes
-from distributed import Future, wait
+from distributed import wait
 
 from daskphys.distributed.calls import Blocks
 from daskphys.distributed.context import DistributedContext
@@ -86,9 +87,11 @@ class Holding:
         shared = not isinstance(self._facts.transform, Plain)
         return Blocks(self._bounds, refs, homes, shared, self._ctx.device)
 
-    def futures(self) -> list[Future]:
-        """The first replica's futures, to keep blocks alive while a lazy result is."""
-        return list(self._futures[0])
+    def lazy_blocks(self) -> Blocks:
+        """The blocks as a lazy graph refers to them: by futures, which keep them on the cluster."""
+        futures = {f.key: f for replica in self._futures for f in replica}
+        now = self.blocks()
+        return replace(now, refs=[futures[ref.key] for ref in now.refs])
 
     def placement(self) -> dict[Any, list[int]]:
         """Worker → the sensors that it holds now, as the scheduler says."""

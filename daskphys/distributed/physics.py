@@ -11,7 +11,7 @@ from typing import Any, Literal
 from distributed import Future
 
 from daskphys import backend, doors
-from daskphys.distributed import calls, ledger, transport
+from daskphys.distributed import calls, drawing, ledger, transport
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.holding import Holding
 from daskphys.distributed.recipes import Recipe, recipe_of
@@ -281,6 +281,32 @@ class DistributedPhysics(LinearPhysics):
             blocks=sorted(entries, key=lambda e: (e.block is None, e.block or ())),
             notes=tuple(self.ctx.fallbacks),
         )
+
+    def visualize(
+        self, method: str = "A_adjoint", filename: str | None = "daskphys", format: str | None = None
+    ) -> Any:
+        """The task graph of a call as a picture (Graphviz).
+
+        Parameters
+        ----------
+        method : {"A", "A_adjoint", "A_adjoint_A", "normal"}
+            The call; "A_adjoint_A" as the tree computes it, "normal" the set-up of the merged one.
+        filename : str, optional
+            The file to write, without its ending; None writes none.
+        format : str, optional
+            ``"png"`` by default; ``"svg"``, ``"pdf"``, …
+
+        Returns
+        -------
+        IPython.display.Image, IPython.display.SVG or None
+            What a notebook shows.
+
+        Raises
+        ------
+        MissingDependencyError
+            Graphviz is not installed; the message names the extra.
+        """
+        return drawing.draw(drawing.call_graph(method, self.bounds), filename, format)
 
     def _summary(self) -> str:
         return f"{len(self)} sensors in {len(self.bounds)} blocks: {self.recipe.template!r}"

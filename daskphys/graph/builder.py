@@ -27,41 +27,49 @@ class GraphBuilder:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._layers: dict[tuple[int, Hashable], dict[Any, Task]] = {}
-        self._layer_of: dict[Any, tuple[int, Hashable]] = {}
+        self._layers: dict[str, dict[Any, Task]] = {}
+        self._pins: dict[str, Hashable] = {}
+        self._place: dict[Any, tuple[int, str]] = {}  # the level and the layer of each key
 
     def __len__(self) -> int:
-        return len(self._layer_of)
+        return len(self._place)
 
-    def add(self, key: Any, function: Callable[..., Any], *args: Any, worker: Hashable = None) -> Ref:
-        """Add a task; an argument that is a `Ref` (or a list of them) is another task's result."""
+    def add(
+        self,
+        key: Any,
+        function: Callable[..., Any],
+        *args: Any,
+        worker: Hashable = None,
+        layer: str | None = None,
+    ) -> Ref:
+        """Add a task; an argument that is a `Ref` (or a list of them) is another task's result.
+
+        A `layer` of its own name is what a Dask collection needs for its keys.
+        """
         task = Task(key, function, *(List(*a) if isinstance(a, list) else a for a in args))
-        inner = [self._layer_of[k][0] for k in task.dependencies if k in self._layer_of]
-        layer = (max(inner, default=-1) + 1, worker)
-        self._layers.setdefault(layer, {})[key] = task
-        self._layer_of[key] = layer
+        level = max((self._place[k][0] for k in task.dependencies if k in self._place), default=-1) + 1
+        name = layer or f"{self.name}-{level}-{worker}"
+        self._layers.setdefault(name, {})[key] = task
+        self._pins[name] = worker
+        self._place[key] = (level, name)
         return TaskRef(key)
 
     def build(self, inputs: Iterable[Any] = ()) -> HighLevelGraph:
         """The graph, on top of the graphs of Dask collections `inputs`."""
-        names = {layer: f"{self.name}-{layer[0]}-{layer[1]}" for layer in self._layers}
-        below: dict[str, Any] = {}
+        layers: dict[str, Any] = {}
         dependencies: dict[str, set[str]] = {}
         outside: dict[Any, str] = {}
         for collection in inputs:
             graph = collection.__dask_graph__()
-            below.update(graph.layers)
+            layers.update(graph.layers)
             dependencies.update(graph.dependencies)
             outside.update(dict.fromkeys(_flat(collection.__dask_keys__()), collection.__dask_layers__()[0]))
-        for layer, tasks in self._layers.items():
+        for name, tasks in self._layers.items():
             needed = {k for task in tasks.values() for k in task.dependencies}
-            dependencies[names[layer]] = {
-                names[self._layer_of[k]] if k in self._layer_of else outside[k]
-                for k in needed
-                if k in outside or (k in self._layer_of and self._layer_of[k] != layer)
-            }
-            below[names[layer]] = MaterializedLayer(tasks, annotations=_pins(layer[1]))
-        return HighLevelGraph(below, dependencies)
+            below = {self._place[k][1] if k in self._place else outside.get(k, name) for k in needed}
+            dependencies[name] = below - {name}
+            layers[name] = MaterializedLayer(tasks, annotations=_pins(self._pins[name]))
+        return HighLevelGraph(layers, dependencies)
 
 
 def _pins(worker: Hashable) -> Mapping[str, Any] | None:

@@ -29,6 +29,7 @@ def reduce_tree(
     finish: Callable[..., Any],
     *finish_args: Any,
     suffix: tuple[int, ...] = (),
+    layer: str | None = None,
     fan_in: int = FAN_IN,
 ) -> Ref:
     """Add the tasks that reduce `blocks`, and ``finish(parts, *finish_args)`` as the root.
@@ -39,6 +40,8 @@ def reduce_tree(
         Keys are ``(name, level, node, *suffix)``, the root's ``(name, *suffix)``.
     homes
         The worker of each block; a node runs where its first block does.
+    layer
+        The name of the root's layer.
     """
     level = 0
     refs, at = list(blocks), list(homes)
@@ -51,4 +54,4 @@ def reduce_tree(
             for node, first in enumerate(groups)
         ]
         at, level = [at[first] for first in groups], level + 1
-    return builder.add((name, *suffix), finish, refs, *finish_args, worker=at[0])
+    return builder.add((name, *suffix), finish, refs, *finish_args, worker=at[0], layer=layer)

@@ -1,0 +1,19 @@
+"""Doors for arrays of other libraries, each imported when the first of its arrays comes."""
+
+from daskphys import doors
+
+
+def _torch() -> None:
+    from daskphys.interop import torch
+
+    torch.register()
+
+
+def _dask() -> None:
+    from daskphys.interop import dask
+
+    dask.register()
+
+
+doors.register_lazy("torch", _torch)
+doors.register_lazy("dask", _dask)

@@ -40,6 +40,9 @@ class AdjointHooks(Hooks):
     def _domain_shape(self, shape: Any) -> Any:
         return self.parent._range_shape(shape)
 
+    def _result_dtype(self, dtype: str) -> str:
+        return self.parent._result_dtype(dtype)
+
     def __repr__(self) -> str:
         return f"{self.parent!r}.H"
 
@@ -70,6 +73,9 @@ class ComposedHooks(Hooks):
 
     def _domain_shape(self, shape: Any) -> Any:
         return self.right._domain_shape(self.left._domain_shape(shape))
+
+    def _result_dtype(self, dtype: str) -> str:
+        return self.left._result_dtype(self.right._result_dtype(dtype))
 
     @property
     def transform(self) -> Transform:
@@ -109,6 +115,10 @@ class SumHooks(Hooks):
 
     def _domain_shape(self, shape: Any) -> Any:
         return self._agreed([term._domain_shape(shape) for term in self.terms])
+
+    def _result_dtype(self, dtype: str) -> str:
+        names = {term._result_dtype(dtype) for term in self.terms}
+        return dtype if names == {dtype} else backend.complex_name(dtype)
 
     def _agreed(self, shapes: list[Any]) -> Any:
         for term, shape in zip(self.terms, shapes, strict=True):
@@ -153,6 +163,10 @@ class ScaledHooks(Hooks):
 
     def _domain_shape(self, shape: Any) -> Any:
         return self.parent._domain_shape(shape)
+
+    def _result_dtype(self, dtype: str) -> str:
+        name = self.parent._result_dtype(dtype)
+        return backend.complex_name(name) if isinstance(self.factor, complex) else name
 
     @property
     def transform(self) -> Transform:
@@ -218,27 +232,19 @@ class PseudoInverseHooks(Hooks):
     def range(self) -> Images | Sensors:
         return self.parent.domain
 
-    def _inverse(self, shape: Any, dtype_eps: float) -> Any:
-        # Eigenvalues of AᴴA are squares of A's singular values.
-        rtol = dtype_eps * max(1.0, math.log2(backend.size(shape))) if self.rtol is None else self.rtol
-        return self.parent._normal(shape).pinv(rtol**2)
-
     def _forward(self, y: Any) -> Any:
-        shape = self.parent._domain_shape(shape_of(y))
-        if self.parent.normal_kind is None:
-            return leastsquares.solve(self.parent, y, shape, self.rtol)
-        # Divided in the domain where the sum is taken: one more FFT pair in between would add rounding
-        # errors that 1/σ² amplifies.
-        z = self.parent._adjoint_to(y, shape)
-        inverse, transform = self._inverse(shape, backend.eps(z)), self.parent.transform
-        if transform == inverse.transform:
-            return transform.lower(inverse.multiply(z), shape)
-        return inverse._forward(transform.lower(z, shape))
+        parent = self.parent
+        shape = parent._domain_shape(shape_of(y))
+        if parent.normal_kind is None:
+            return leastsquares.solve(parent, y, shape, self.rtol)
+        z = parent._adjoint_to(y, shape)
+        return normal_solution(parent._normal(shape), z, parent.transform, shape, self.rtol)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         if self.parent.normal_kind is None:
             return leastsquares.solve(AdjointOf(self.parent), y, shape, self.rtol)
-        return self.parent._forward(self._inverse(y.shape, backend.eps(y))._forward(y))
+        inverse = _pinv(self.parent._normal(y.shape), y, y.shape, self.rtol)
+        return self.parent._forward(inverse._forward(y))
 
     def _range_shape(self, shape: Any) -> Any:
         return self.parent._domain_shape(shape)
@@ -248,6 +254,23 @@ class PseudoInverseHooks(Hooks):
 
     def __repr__(self) -> str:
         return f"pinv({self.parent!r})"
+
+
+def normal_solution(normal: Any, z: Any, transform: Transform, shape: Any, rtol: float | None) -> Any:
+    """``(AᴴA)⁺ Aᴴy`` from ``z``, which is Aᴴy in the domain of `transform`.
+
+    It is divided there: one more FFT pair in between would add rounding errors that 1/σ² amplifies.
+    """
+    inverse = _pinv(normal, z, shape, rtol)
+    if transform == inverse.transform:
+        return transform.lower(inverse.multiply(z), shape)
+    return inverse._forward(transform.lower(z, shape))
+
+
+def _pinv(normal: Any, sample: Any, shape: Any, rtol: float | None) -> Any:
+    """The pseudo-inverse of AᴴA, whose eigenvalues are squares of A's singular values."""
+    cut = backend.eps(sample) * max(1.0, math.log2(backend.size(shape))) if rtol is None else rtol
+    return normal.pinv(cut**2)
 
 
 class AdjointOf(AdjointHooks):

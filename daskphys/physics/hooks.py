@@ -43,6 +43,10 @@ class Hooks(Value, abc.ABC):
         """The shape of Aᴴ y for y of `shape`; raises `ShapeError` for a measurement that does not fit."""
         return shape
 
+    def _result_dtype(self, dtype: str) -> str:
+        """The name of the dtype of A x, and of Aᴴ y, for an argument of `dtype`: its own, as a rule."""
+        return dtype
+
     # What a family may add, to be fast in a stack.
 
     @property

@@ -1,0 +1,88 @@
+"""The door for Dask arrays: lazy, with one task for each chunk of the leading axes and block of sensors.
+
+Nothing is computed and nothing submitted before the result is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dask.array as da
+from dask.base import DaskMethodsMixin
+from dask.highlevelgraph import HighLevelGraph
+
+from daskphys import doors
+from daskphys.errors import UnsupportedArrayError
+from daskphys.interop import lazy
+from daskphys.physics.measurements import Measurements
+
+
+class LazyMeasurements(Measurements, DaskMethodsMixin):
+    """Measurements of Dask arrays: a Dask collection with `compute`, `persist` and `visualize`."""
+
+    __dask_scheduler__ = staticmethod(da.Array.__dask_scheduler__)
+    __dask_optimize__ = staticmethod(da.Array.__dask_optimize__)
+
+    def __dask_graph__(self) -> HighLevelGraph:
+        return HighLevelGraph.merge(*(a.__dask_graph__() for a in self))
+
+    def __dask_keys__(self) -> list[Any]:
+        return [a.__dask_keys__() for a in self]
+
+    def __dask_layers__(self) -> tuple[str, ...]:
+        return tuple(layer for a in self for layer in a.__dask_layers__())
+
+    def __dask_tokenize__(self) -> tuple[str, ...]:
+        return tuple(a.name for a in self)
+
+    def __dask_postcompute__(self) -> Any:
+        return _finish, ([a.__dask_postcompute__() for a in self],)
+
+    def __dask_postpersist__(self) -> Any:
+        return _rebuild, (
+            [a.__dask_postpersist__() for a in self],
+            [list(_flat(a.__dask_keys__())) for a in self],
+        )
+
+
+def _finish(results: Sequence[Any], posts: Sequence[Any]) -> Measurements:
+    return Measurements(f(r, *args) for r, (f, args) in zip(results, posts, strict=True))
+
+
+def _rebuild(graph: Any, posts: Sequence[Any], keys: Sequence[Any], rename: Any = None) -> Measurements:
+    return Measurements(
+        f({k: graph[k] for k in own}, *args) for own, (f, args) in zip(keys, posts, strict=True)
+    )
+
+
+def _flat(keys: Any) -> Iterator[Any]:
+    for key in keys:
+        if isinstance(key, list):
+            yield from _flat(key)
+        else:
+            yield key
+
+
+class DaskDoor:
+    """Takes `dask.array.Array`."""
+
+    collection = LazyMeasurements
+
+    def apply(self, operator: Any, value: Any) -> Any:
+        operator._image_shape(value)
+        return lazy.apply(operator, operator.domain.check(value))
+
+    def to_core(self, array: Any) -> Any:
+        raise UnsupportedArrayError(
+            "an operator's parameter expected an array in memory, got a Dask array: compute it first, or give "
+            "distribute a factory that loads each sensor's part on its worker"
+        )
+
+    def stack(self, arrays: Sequence[Any]) -> Any:
+        return da.stack(list(arrays))
+
+
+def register() -> None:
+    """Let operators take Dask arrays."""
+    doors.register(da.Array, DaskDoor())
