@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
+import logging
 import os
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -125,7 +127,23 @@ def _run_demo(given: argparse.Namespace) -> list[str]:
     with warnings.catch_warnings(), Progress(demo.STEPS, sys.stderr, quiet=given.quiet) as progress:
         if given.quiet:
             warnings.simplefilter("ignore", DaskphysWarning)
-        return demo.run(options, progress.say, progress.step)
+        with _silent_interrupt():
+            return demo.run(options, progress.say, progress.step)
+
+
+@contextlib.contextmanager
+def _silent_interrupt() -> Iterator[None]:
+    """Keep asyncio from complaining of each task that Dask's client drops when Ctrl-C ends a call."""
+    log = logging.getLogger("asyncio")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    except KeyboardInterrupt:
+        level = logging.CRITICAL  # for good: dropped tasks are found as late as the interpreter's end
+        raise
+    finally:
+        log.setLevel(level)
 
 
 class Progress:

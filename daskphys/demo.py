@@ -84,7 +84,7 @@ def run(options: Options, say: Callable[[str], None], step: Callable[[str], None
         x = load_example(options.image, img_size=options.img_size, xp=xp)
         A = blurs()
         D = distribute(A, ctx)
-        say(_table(_about(ctx, x, D)))
+        say(_table(_about(options.image, ctx, x, D)))
 
         step("comparing")
         y = D(x)
@@ -110,6 +110,8 @@ def run(options: Options, say: Callable[[str], None], step: Callable[[str], None
         failed.append(
             f"AᵀA by the tree differs from the merged one by {tree:.1e}, more than {TREE_TOLERANCE:g}"
         )
+    if not failed:
+        say("Distributed and plain results are equal.")
     return failed
 
 
@@ -130,9 +132,9 @@ def compare(name: str, found: Any, expected: Any) -> Comparison:
 
 
 def relative_difference(found: Any, expected: Any) -> float:
-    """‖found − expected‖ / ‖expected‖."""
-    gap = backend.norm(found - expected)
-    return gap and gap / backend.norm(expected)  # 0 for two black images
+    """‖found − expected‖ / ‖expected‖; 0 for two black images."""
+    gap, size = backend.norm(found - expected), backend.norm(expected)
+    return gap / size if size else np.inf if gap else 0.0
 
 
 def draw(x: Any, y: Measurements, back: Any, twice: Any, out: Path) -> tuple[Path, Path]:
@@ -151,17 +153,17 @@ def _unit(image: Any) -> Any:
     return (image - low) / (high - low) if high > low else image - low
 
 
-def _about(ctx: DistributedContext, x: Any, D: DistributedPhysics) -> list[tuple[str, str]]:
+def _about(image: str, ctx: DistributedContext, x: Any, D: DistributedPhysics) -> list[tuple[str, str]]:
     address = ctx.client.scheduler.address
     where = "threads of this process" if address.startswith("inproc:") else f"processes, scheduler {address}"
-    threads = " + ".join(str(n) for n in ctx.workers().values())
+    threads = " + ".join(str(w.threads) for w in ctx.workers().values())
     libraries = [f"{name} {version(name)}" for name in ("daskphys", "numpy", "scipy", "dask", "distributed")]
     return [
         ("dashboard", ctx.dashboard_link or "none: the scheduler has none"),
         ("versions", ", ".join([*libraries, f"Python {platform.python_version()}"])),
         ("workers", f"{ctx.world_size} ({where}) with {threads} threads, on {ctx.device}"),
         *(("fallback", note) for note in ctx.fallbacks),
-        ("image", f"{_shape(x)} {x.dtype}"),
+        ("image", f"{image}, {_shape(x)} {x.dtype}"),
         *((f"sensor {index}", repr(sensor)) for index, sensor in enumerate(D)),
         *((f"on worker {worker}", f"sensors {_listed(held)}") for worker, held in D.placement.items()),
     ]

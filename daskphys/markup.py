@@ -13,11 +13,20 @@ import numpy as np
 _BORDER = "1px solid color-mix(in srgb, currentColor 25%, transparent)"
 
 
+class Markup(str):
+    """Text that is HTML already."""
+
+
+def link(address: str) -> Markup:
+    """An address to click on."""
+    return Markup(f'<a href="{html.escape(address)}">{html.escape(address)}</a>')
+
+
 def card(title: str, rows: Sequence[tuple[str, str]], thumbnails: Sequence[tuple[str, Any]] = ()) -> str:
     """A framed block: `title`, a table of (name, text), and (caption, 2-D array) pictures."""
     lines = "".join(
         f'<tr><th style="text-align:left;font-weight:500;opacity:.7">{html.escape(name)}</th>'
-        f'<td style="text-align:left">{html.escape(text)}</td></tr>'
+        f'<td style="text-align:left">{text if isinstance(text, Markup) else html.escape(text)}</td></tr>'
         for name, text in rows
     )
     pictures = "".join(
@@ -49,3 +58,8 @@ def bytes_text(n: float) -> str:
             break
         n /= 1024
     return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
+
+
+def counted(n: int, what: str) -> str:
+    """A number of things: ``"1 task"``, ``"2 tasks"``."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -10,7 +10,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import dask
 from distributed import Client, LocalCluster
@@ -34,13 +34,17 @@ def start_cluster(n_workers: int | None, processes: bool | None) -> LocalCluster
     n = cores if n_workers is None else n_workers
     if processes:
         require_main_guard()
-    with dask.config.set({f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ALLOCATOR.items()}):
+    allocator = {f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ALLOCATOR.items()}
+    with dask.config.set(allocator), warnings.catch_warnings():
+        # Another program may take the port after `_free_port` has looked; Dask then takes another.
+        warnings.filterwarnings("ignore", message="Port .* is already in use")
         return LocalCluster(
             n_workers=n,
             threads_per_worker=max(1, cores // n),
             processes=bool(processes),
             host="127.0.0.1" if processes else None,
             dashboard_address=f"127.0.0.1:{_free_port()}",
+            worker_dashboard_address="127.0.0.1:0",  # without it a thread's worker listens on all interfaces
             silence_logs=50,  # a worker that goes is reported by what it was doing
         )
 
@@ -160,7 +164,14 @@ def _free_port() -> int:
     return _PORT
 
 
-def worker_threads(info: Mapping[str, Any]) -> dict[Any, int]:
-    """Name → threads of each worker in a scheduler's identity, by name: workers join in any order."""
-    found = sorted(info["workers"].values(), key=lambda w: (str(type(w["name"])), w["name"]))
-    return {w["name"]: int(w["nthreads"]) for w in found}
+class WorkerInfo(NamedTuple):
+    """A worker: its address, and how many tasks it runs at a time."""
+
+    address: str
+    threads: int
+
+
+def worker_table(info: Mapping[str, Any]) -> dict[Any, WorkerInfo]:
+    """The workers in a scheduler's identity, by name: they join in any order."""
+    found = sorted(info["workers"].items(), key=lambda item: (str(type(item[1]["name"])), item[1]["name"]))
+    return {w["name"]: WorkerInfo(address, int(w["nthreads"])) for address, w in found}

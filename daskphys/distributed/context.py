@@ -22,7 +22,7 @@ from daskphys.errors import (
     checks_keywords,
     describe,
 )
-from daskphys.markup import bytes_text, card
+from daskphys.markup import bytes_text, card, counted, link
 
 
 class DistributedContext:
@@ -175,11 +175,11 @@ class DistributedContext:
         port = self.client.scheduler_info(n_workers=0)["services"].get("dashboard")
         return str(format_dashboard_link("127.0.0.1", port)) if port else ""
 
-    def workers(self) -> dict[Any, int]:
-        """Name → threads of each worker that is there now."""
-        return clusters.worker_threads(self.client.scheduler_info(n_workers=-1))
+    def workers(self) -> dict[Any, clusters.WorkerInfo]:
+        """Name → address and threads of each worker that is there now."""
+        return clusters.worker_table(self.client.scheduler_info(n_workers=-1))
 
-    def require_workers(self) -> dict[Any, int]:
+    def require_workers(self) -> dict[Any, clusters.WorkerInfo]:
         """`workers`, or `NoWorkersError` where none is left and none joins in time."""
         found = self.workers()
         if not found:
@@ -208,17 +208,17 @@ class DistributedContext:
     def __repr__(self) -> str:
         if self._client is None:
             return "DistributedContext(closed)"
-        return (
-            f"DistributedContext({self.world_size} workers, {self.device}, {self.client.scheduler.address})"
-        )
+        address = str(self.client.scheduler.address)
+        where = "threads of this process" if address.startswith("inproc") else address
+        return f"DistributedContext({counted(self.world_size, 'worker')}, {self.device}, {where})"
 
     def _repr_html_(self) -> str:
         if self._client is None:
             return card(repr(self), [])
         info = self.client.scheduler_info(n_workers=-1)["workers"].values()
         rows = [
-            ("dashboard", self.dashboard_link),
-            ("workers", ", ".join(f"{w['name']} ({w['nthreads']} threads)" for w in info)),
+            ("dashboard", link(self.dashboard_link)),
+            ("workers", ", ".join(f"{w['name']} ({counted(w['nthreads'], 'thread')})" for w in info)),
             ("memory", bytes_text(sum(w["memory_limit"] or 0 for w in info))),
             ("device", self.device),
             *(("fallback", note) for note in self.fallbacks),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 import dask
 from dask.utils import parse_bytes
-from distributed import wait
+from distributed import Future, wait
 
 from daskphys.distributed.calls import Blocks
 from daskphys.distributed.context import DistributedContext
@@ -20,6 +20,28 @@ from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.placement import place
 from daskphys.markup import bytes_text
 from daskphys.physics.transform import Plain
+
+#: Seconds between two looks at the workers while a call runs.
+WATCH = 2.0
+
+
+class WorkersLostError(RuntimeError):
+    """None of the workers that tasks were pinned to is left: submit them again."""
+
+
+def wait_here(ctx: DistributedContext, futures: Sequence[Future], homes: Set[Hashable]) -> None:
+    """Wait for `futures`, whose tasks are pinned to the workers at `homes`.
+
+    When every worker goes at once, Dask leaves soft-pinned tasks pending for ever, also after new workers
+    have joined (its scheduler asks for the pinned workers alone before it wakes them).
+    """
+    while True:
+        try:
+            wait(futures, timeout=WATCH)
+            return
+        except TimeoutError:
+            if not homes & {w.address for w in ctx.require_workers().values()}:
+                raise WorkersLostError from None
 
 
 class Holding:
@@ -49,22 +71,23 @@ class Holding:
         """Submit every block that is not on the cluster, and wait until it is there."""
         workers = self._ctx.require_workers()
         costs = [float(self._recipe.nbytes(*b) + (b[1] - b[0])) for b in self._bounds]
-        first = place(costs, workers)
-        names = list(workers)
+        first = place(costs, {w.address: w.threads for w in workers.values()})
+        # By address: a worker that comes again under its name has none of the blocks.
+        known = [w.address for w in workers.values()]
         self._homes = [
-            [names[(names.index(home) + r) % len(names)] for home in first] for r in range(self._replicas)
+            [known[(known.index(home) + r) % len(known)] for home in first] for r in range(self._replicas)
         ]
         builder = GraphBuilder(f"operators-{self._recipe.token[:12]}")
         keys: list[Any] = []
-        for replica, homes in enumerate(self._homes):
+        for homes in self._homes:
             for bound, home in zip(self._bounds, homes, strict=True):
-                key = (f"block-{self._recipe.token}", *bound, replica)
+                key = (f"block-{self._recipe.token}", *bound, home)
                 builder.add(key, *self._recipe.task(*bound), worker=home)
                 keys.append(key)
         # Dask would warn of a large graph in its own words: `_warn_if_large` has said it in ours.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1000 PiB"}):
             futures = self._ctx.client.get(builder.build(), keys, sync=False)
-        wait(futures)
+        wait_here(self._ctx, futures, set(known))
         for future in futures:
             if future.status == "error":
                 raise future.exception()
@@ -74,16 +97,20 @@ class Holding:
 
     def blocks(self) -> Blocks:
         """The blocks as the next graph refers to them: the first replica whose worker is there."""
-        workers = self._ctx.require_workers()
-        if any(f.status in ("cancelled", "lost") for replica in self._futures for f in replica):
+        there = {w.address for w in self._ctx.require_workers().values()}
+        # A lost block is made again by the scheduler where one of its workers is left.  Where none is, Dask
+        # leaves what was pinned to them pending for ever, soft pins too; and a cancelled block has no recipe.
+        homeless = not any(home in there for homes in self._homes for home in homes)
+        if homeless or any(f.status == "cancelled" for replica in self._futures for f in replica):
             self._submit()
+            there = {home for homes in self._homes for home in homes}
         refs: list[Ref] = []
         homes: list[Hashable] = []
         for index in range(len(self._bounds)):
-            alive = [r for r in range(self._replicas) if self._homes[r][index] in workers]
+            alive = [r for r in range(self._replicas) if self._homes[r][index] in there]
             chosen = alive[0] if alive else 0
             refs.append(Ref(self._futures[chosen][index].key))
-            homes.append(self._homes[chosen][index])
+            homes.append(self._homes[chosen][index] if alive else None)
         shared = not isinstance(self._facts.transform, Plain)
         return Blocks(self._bounds, refs, homes, shared, self._ctx.device)
 
@@ -95,10 +122,10 @@ class Holding:
 
     def placement(self) -> dict[Any, list[int]]:
         """Worker → the sensors that it holds now, as the scheduler says."""
-        client = self._ctx.client
+        client, homes = self._ctx.client, {h for h in self.blocks().homes if h is not None}
         futures = [f for replica in self._futures for f in replica]
-        wait(futures)
-        names = {address: w["name"] for address, w in client.scheduler_info(n_workers=-1)["workers"].items()}
+        wait_here(self._ctx, futures, homes)
+        names = {w.address: name for name, w in self._ctx.workers().items()}
         held: dict[Any, set[int]] = {}
         where = client.who_has(futures)
         for replica in self._futures:

@@ -13,13 +13,13 @@ from distributed import Future
 from daskphys import backend, doors
 from daskphys.distributed import calls, drawing, ledger, transport
 from daskphys.distributed.context import DistributedContext
-from daskphys.distributed.holding import Holding
+from daskphys.distributed.holding import Holding, WorkersLostError, wait_here
 from daskphys.distributed.recipes import Recipe, recipe_of
 from daskphys.distributed.report import Call, Report
 from daskphys.errors import DaskphysError, ParameterError, checks_keywords, describe
 from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
-from daskphys.markup import bytes_text
+from daskphys.markup import bytes_text, counted
 from daskphys.physics.base import Gram, LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.measurements import Measurements
@@ -216,13 +216,17 @@ class DistributedPhysics(LinearPhysics):
         for attempt in range(1, MAX_ATTEMPTS + 1):
             client, blocks = self.ctx.client, self.holding.blocks()
             name = f"{call}-{attempt}"
-            sent = self._send(value, blocks, name)
             builder = GraphBuilder(name)
-            wanted = add(builder, name, blocks, _refs(sent), *args)
-            many = isinstance(wanted, list)
             try:
-                result = client.get(builder.build(), [r.key for r in wanted] if many else wanted.key)
-            except CancelledError:
+                sent = self._send(value, blocks, name)
+                wanted = add(builder, name, blocks, _refs(sent), *args)
+                many = isinstance(wanted, list)
+                keys = [r.key for r in wanted] if many else [wanted.key]
+                futures = client.get(builder.build(), keys, sync=False)
+                wait_here(self.ctx, futures, set(blocks.homes) - {None})
+                results = client.gather(futures)
+                result = results if many else results[0]
+            except (CancelledError, OSError, WorkersLostError):
                 # Image data that only a lost worker had is gone; the operators are rebuilt by the scheduler.
                 if attempt == MAX_ATTEMPTS:
                     raise
@@ -254,7 +258,8 @@ class DistributedPhysics(LinearPhysics):
 
     def _scatter(self, arrays: Any, home: Hashable, key: str) -> list[Future]:
         hosts = {f"{key}-{i}": backend.to_numpy(a) for i, a in enumerate(arrays)}
-        return list(self.ctx.client.scatter(hosts, workers=[home], hash=False).values())
+        where = None if home is None else [home]
+        return list(self.ctx.client.scatter(hosts, workers=where, hash=False).values())
 
     # -- what a call did, and how it looks --------------------------------------------------------------------
 
@@ -309,14 +314,14 @@ class DistributedPhysics(LinearPhysics):
         return drawing.draw(drawing.call_graph(method, self.bounds), filename, format)
 
     def _summary(self) -> str:
-        return f"{len(self)} sensors in {len(self.bounds)} blocks: {self.recipe.template!r}"
+        return f"{self.recipe.summary()}; {counted(len(self.bounds), 'block')}"
 
     def _rows(self) -> list[tuple[str, str]]:
         return [
             ("sensors", str(len(self))),
             ("blocks", str(len(self.bounds))),
             ("parameters", bytes_text(self.nbytes)),
-            *((f"worker {w}", f"sensors {', '.join(map(str, s))}") for w, s in self.placement.items()),
+            *((f"worker {w}", f"sensor {', '.join(map(str, s))}") for w, s in self.placement.items()),
         ]
 
     def _thumbnails(self) -> list[tuple[str, Any]]:

@@ -60,6 +60,10 @@ class Recipe(abc.ABC):
         """One sensor's operator, on the client."""
 
     @abc.abstractmethod
+    def summary(self) -> str:
+        """The sensors in a few words."""
+
+    @abc.abstractmethod
     def nbytes(self, start: int, stop: int) -> int:
         """Bytes of parameters that travel with a block."""
 
@@ -93,6 +97,9 @@ class StackRecipe(Recipe):
     def sensor(self, index: int) -> LinearPhysics:
         return self._stack.sensors[index]
 
+    def summary(self) -> str:
+        return self._stack._summary()
+
     def nbytes(self, start: int, stop: int) -> int:
         return int(self._stack[start:stop].nbytes)
 
@@ -123,6 +130,9 @@ class FactoryRecipe(Recipe):
 
     def sensor(self, index: int) -> LinearPhysics:
         return made(self._factory, index)
+
+    def summary(self) -> str:
+        return f"{self._n} sensors like {self.template!r}"
 
     def nbytes(self, start: int, stop: int) -> int:
         return 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daskphys.distributed.ledger import Entry
-from daskphys.markup import bytes_text, card
+from daskphys.markup import bytes_text, card, counted
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Report:
         return [
             (
                 "call",
-                f"{self.method}, {1e3 * self.seconds:.1f} ms, {self.tasks} tasks, {self.transforms} FFTs",
+                f"{self.method}, {1e3 * self.seconds:.1f} ms, {counted(self.tasks, 'task')}, {counted(self.transforms, 'FFT')}",
             ),
             (
                 "bytes",
@@ -95,7 +95,7 @@ class Report:
 
 def _entry_text(entry: Entry) -> str:
     what = "sum" if entry.block is None else "sensor " + _span(*entry.block)
-    return f"{what}: {1e3 * entry.seconds:.1f} ms, {entry.transforms} FFTs"
+    return f"{what}: {1e3 * entry.seconds:.1f} ms, {counted(entry.transforms, 'FFT')}"
 
 
 def _span(start: int, stop: int) -> str:

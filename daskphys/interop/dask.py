@@ -5,15 +5,17 @@ Nothing is computed and nothing submitted before the result is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dask.array as da
 from dask.base import DaskMethodsMixin
 from dask.highlevelgraph import HighLevelGraph
+from dask.task_spec import GraphNode
 
 from daskphys import doors
-from daskphys.errors import UnsupportedArrayError
+from daskphys.errors import ShapeError, UnsupportedArrayError
 from daskphys.interop import lazy
 from daskphys.physics.measurements import Measurements
 
@@ -50,9 +52,16 @@ def _finish(results: Sequence[Any], posts: Sequence[Any]) -> Measurements:
     return Measurements(f(r, *args) for r, (f, args) in zip(results, posts, strict=True))
 
 
-def _rebuild(graph: Any, posts: Sequence[Any], keys: Sequence[Any], rename: Any = None) -> Measurements:
+def _rebuild(
+    graph: Any, posts: Sequence[Any], keys: Sequence[Any], *, rename: Mapping[str, str] | None = None
+) -> Measurements:
+    """Measurements on `graph`, which holds their chunks (`persist`) or the tasks that make them (`clone`)."""
+    tasks = isinstance(graph, HighLevelGraph) or any(
+        isinstance(task, GraphNode) and task.dependencies for task in graph.values()
+    )
     return Measurements(
-        f({k: graph[k] for k in own}, *args) for own, (f, args) in zip(keys, posts, strict=True)
+        f(graph if tasks else {k: graph[k] for k in own}, *args, rename=rename)
+        for own, (f, args) in zip(keys, posts, strict=True)
     )
 
 
@@ -64,14 +73,26 @@ def _flat(keys: Any) -> Iterator[Any]:
             yield key
 
 
+def _native(array: Any) -> Any:
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
 class DaskDoor:
     """Takes `dask.array.Array`."""
 
     collection = LazyMeasurements
 
     def apply(self, operator: Any, value: Any) -> Any:
+        arrays = value if isinstance(value, Measurements) else (value,)
+        if any(math.isnan(n) for array in arrays for n in array.shape):
+            raise ShapeError(
+                f"{operator!r} expected Dask arrays of known shape, got {', '.join(str(a.shape) for a in arrays)}: "
+                f"call x.compute_chunk_sizes() first"
+            )
         operator._image_shape(value)
-        return lazy.apply(operator, operator.domain.check(value))
+        checked = operator.domain.check(value)
+        native = checked.map(_native) if isinstance(checked, Measurements) else _native(checked)
+        return lazy.apply(operator, native)
 
     def to_core(self, array: Any) -> Any:
         raise UnsupportedArrayError(

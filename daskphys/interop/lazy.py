@@ -6,21 +6,20 @@ sensors, and a tree for each chunk.  Any other operator is one task a chunk.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from operator import getitem
+from collections.abc import Sequence
+from operator import getitem, mul
 from typing import Any
 
-import dask.array as da
 import numpy as np
 from dask.base import tokenize
 
 from daskphys import backend
 from daskphys.distributed import calls
 from daskphys.distributed.physics import DistributedGram, DistributedPhysics
-from daskphys.errors import NotClosedFormError, ShapeError
+from daskphys.errors import NotClosedFormError
 from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
+from daskphys.interop.chunks import Index, aligned, array, chunk_shape, filled, indexes, key
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
@@ -28,7 +27,7 @@ from daskphys.physics.measurements import Measurements
 from daskphys.physics.stack import StackedPhysics
 from daskphys.physics.transform import Plain
 
-Sensors = StackedPhysics | DistributedPhysics
+SENSORS = (StackedPhysics, DistributedPhysics)
 
 
 def apply(operator: Any, value: Any) -> Any:
@@ -44,7 +43,9 @@ def apply(operator: Any, value: Any) -> Any:
             return _forward(operator, value)
         case Gram(parent=StackedPhysics() | DistributedPhysics()):
             return _gram(operator, value)
-        case PseudoInverse(parent=StackedPhysics() | DistributedPhysics()):
+        case Gram(parent=parent) if _holds(parent, SENSORS):
+            return _gram(operator, value) if _merges(parent) else apply(parent.H, apply(parent, value))
+        case PseudoInverse(parent=parent) if _merges(parent):
             return _pseudo_inverse(operator, value)
         case Adjoint(parent=Composed() as product):
             return apply(product.right.H, apply(product.left.H, value))
@@ -57,100 +58,140 @@ def apply(operator: Any, value: Any) -> Any:
     return _leaf(operator, value)
 
 
+def _holds(operator: Any, kinds: Any) -> bool:
+    """Whether an operator is one of `kinds`, or made of one."""
+    if isinstance(operator, kinds):
+        return True
+    fields = operator._fields().values() if isinstance(operator, LinearPhysics) else ()
+    return any(_holds(part, kinds) for f in fields for part in (f if isinstance(f, tuple) else (f,)))
+
+
+def _peeled(operator: Any) -> tuple[list[complex], Any]:
+    """The factors of a multiple, the outermost first, and what it is a multiple of."""
+    factors = []
+    while isinstance(operator, Scaled):
+        factors.append(operator.factor)
+        operator = operator.parent
+    return factors, operator
+
+
+def _merges(operator: Any) -> bool:
+    """Whether AᴴA of sensors, or of a multiple of them, is one merged value."""
+    return isinstance(_peeled(operator)[1], SENSORS) and operator.normal_kind is not None
+
+
+# -- operators that are one task a chunk ---------------------------------------------------------------------
+
+
 def _leaf(operator: LinearPhysics, value: Any) -> Any:
     """An operator as a whole: one task a chunk."""
-    inputs = _aligned(operator, value)
-    shape = operator._range_shape(value.shapes if isinstance(value, Measurements) else value.shape)
+    if _holds(operator, DistributedPhysics):
+        raise NotClosedFormError(
+            f"{operator!r} iterates over workers and has no lazy form: give it arrays in memory, as in "
+            f"A_dagger(y.compute())"
+        )
+    inputs, lead = aligned(operator, value)
+    many = isinstance(value, Measurements)
+    shape = operator._range_shape(value.shapes if many else value.shape)
+    dtype = operator._result_dtype(inputs[0].dtype.name)
     name = f"{type(operator).__name__.lower()}-{tokenize(operator, *(x.name for x in inputs))}"
     builder = GraphBuilder(name)
-    held = builder.add(f"operator-{tokenize(operator)}", _same, operator)
-    lead = _lead(operator, inputs)
-    for index in _indexes(inputs[0], lead):
-        chunks = [_key(x, index) for x in inputs]
-        builder.add(_filled(name, index, len(shape)), run_leaf, held, *chunks, layer=name)
-    return _array(builder, name, inputs, lead, shape, operator._result_dtype(inputs[0].dtype.name))
+    held = _constant(builder, f"operator-{tokenize(operator)}", (), operator)
+    shapes = shape if shape and isinstance(shape[0], tuple) else None
+    for index in indexes(inputs[0], lead):
+        chunks: Any = [key(x, index) for x in inputs]
+        at = filled(name, index, len(shape)) if shapes is None else (name, *index)
+        made = builder.add(at, run_leaf, held, chunks if many else chunks[0], layer=name)
+        if shapes is not None:
+            _take(builder, name, index, shapes, made)
+    graph = builder.build(inputs)
+    if shapes is None:
+        return array(graph, name, inputs, lead, shape, dtype)
+    return _measurements(graph, name, inputs, lead, shapes, [dtype] * len(shapes))
 
 
-def run_leaf(operator: LinearPhysics, *chunks: Any) -> Any:
+def run_leaf(operator: LinearPhysics, x: Any) -> Any:
     """One chunk through an operator; FFTs use one thread, since chunks run side by side."""
     with backend.fft_threads(1):
-        return operator._forward(chunks[0] if len(chunks) == 1 else Measurements(chunks))
+        return operator._forward(Measurements(x) if isinstance(x, list) else x)
 
 
 def _same(value: Any) -> Any:
     return value
 
 
+def _constant(builder: GraphBuilder, name: str, index: Index, value: Any) -> Ref:
+    """A task that holds an operator, in a layer that all graphs with this operator have in common."""
+    return builder.add((name, *index) if index else name, _same, value, layer=name)
+
+
+# -- operators that are taken apart into blocks of sensors ---------------------------------------------------
+
+
 def _forward(physics: Any, x: Any) -> Measurements:
-    _aligned(physics, x)
-    lead = x.ndim - physics.domain.ndim
-    builder, call, blocks = _begin("forward", physics, [x])
+    inputs, lead = aligned(physics, x)
+    builder, call, blocks = _begin("forward", physics, inputs)
     shapes = physics._range_shape(x.shape)
-    names = [f"sensor-{i}-{call}" for i in range(len(physics))]
-    for index in _indexes(x, lead):
-        made = calls.forward(builder, call, blocks, _key(x, index), index)
+    for index in indexes(x, lead):
+        made = calls.forward(builder, call, blocks, key(x, index), index)
         for (start, stop), block in zip(blocks.bounds, made, strict=True):
-            for i in range(start, stop):
-                builder.add(
-                    _filled(names[i], index, len(shapes[i])), getitem, block, i - start, layer=names[i]
-                )
-    graph = builder.build([x])
-    dtype = physics._result_dtype(x.dtype.name)
-    return Measurements(
-        _array(graph, name, [x], lead, shape, dtype) for name, shape in zip(names, shapes, strict=True)
-    )
+            _take(builder, call, index, shapes[:stop], block, start)
+    return _measurements(builder.build(inputs), call, inputs, lead, shapes, _dtypes(physics, x))
 
 
 def _adjoint(physics: Any, y: Measurements) -> Any:
-    inputs = _aligned(physics.H, y)
-    shape, lead = physics._domain_shape(y.shapes), _lead(physics.H, inputs)
+    inputs, lead = aligned(physics.H, y)
+    shape = physics._domain_shape(y.shapes)
     builder, call, blocks = _begin("adjoint", physics, inputs)
     name = f"adjoint-{call}"
-    for index in _indexes(inputs[0], lead):
-        chunks, image = [_key(a, index) for a in inputs], _chunk_shape(inputs[0], index, shape)
-        calls.adjoint(builder, call, blocks, chunks, image, _filled(name, index, len(shape))[1:], layer=name)
-    return _array(builder, name, inputs, lead, shape, physics._result_dtype(inputs[0].dtype.name))
+    for index in indexes(inputs[0], lead):
+        chunks, image = [key(a, index) for a in inputs], chunk_shape(inputs[0], index, shape)
+        calls.adjoint(builder, call, blocks, chunks, image, filled(name, index, len(shape))[1:], layer=name)
+    dtype = np.result_type(*_dtypes(physics, inputs[0])).name
+    return array(builder.build(inputs), name, inputs, lead, shape, dtype)
 
 
 def _gram(operator: Gram, x: Any) -> Any:
-    physics: Any = operator.parent
-    _aligned(physics, x)
-    lead = x.ndim - physics.domain.ndim
-    builder, call, blocks = _begin("gram", operator, [x], physics)
+    factors, physics = _peeled(operator.parent)
+    inputs, lead = aligned(physics, x)
+    builder, call, blocks = _begin("gram", operator, inputs, physics)
     name = f"gram-{call}"
     by_tree = isinstance(operator, DistributedGram) and operator.method == "tree"
-    merged = None
+    merged, dtype = None, x.dtype.name
     if physics.normal_kind is not None and not by_tree:
-        merged = calls.normal(builder, call, blocks, x.shape[lead:])
-    for index in _indexes(x, lead):
-        key = _filled(name, index, x.ndim)
+        merged = _merged(builder, call, blocks, x.shape[lead:], factors)
+    else:
+        dtype = np.result_type(*_dtypes(physics, x, normal=True)).name
+    for index in indexes(x, lead):
+        at = filled(name, index, x.ndim)
         if merged is None:
-            calls.gram(builder, call, blocks, _key(x, index), key[1:], layer=name)
+            calls.gram(builder, call, blocks, key(x, index), at[1:], layer=name)
         else:
-            builder.add(key, run_leaf, merged, _key(x, index), layer=name)
-    return _array(builder, name, [x], lead, x.shape, physics._result_dtype(x.dtype.name))
+            builder.add(at, run_leaf, merged, key(x, index), layer=name)
+    return array(builder.build(inputs), name, inputs, lead, x.shape, dtype)
 
 
 def _pseudo_inverse(operator: PseudoInverse, y: Measurements) -> Any:
-    physics: Any = operator.parent
-    if physics.normal_kind is None:
-        if isinstance(physics, DistributedPhysics):
-            raise NotClosedFormError(
-                f"{operator!r} iterates over workers and has no lazy form: give it measurements in memory, as in "
-                f"A_dagger(y.compute())"
-            )
-        return _leaf(operator, y)
-    inputs = _aligned(physics.H, y)
-    shape, lead = physics._domain_shape(y.shapes), _lead(physics.H, inputs)
+    factors, physics = _peeled(operator.parent)
+    for factor in factors:
+        y = factor.conjugate() * y
+    inputs, lead = aligned(physics.H, y)
+    shape = physics._domain_shape(y.shapes)
     builder, call, blocks = _begin("pinv", operator, inputs, physics)
     name = f"pinv-{call}"
-    merged = calls.normal(builder, call, blocks, shape[lead:])
-    for index in _indexes(inputs[0], lead):
-        key, image = _filled(name, index, len(shape)), _chunk_shape(inputs[0], index, shape)
-        chunks = [_key(a, index) for a in inputs]
-        z = calls.adjoint(builder, call, blocks, chunks, None, key[1:])
-        builder.add(key, normal_solution, merged, z, physics.transform, image, operator.rtol, layer=name)
-    return _array(builder, name, inputs, lead, shape, inputs[0].dtype.name)
+    merged = _merged(builder, call, blocks, shape[lead:], factors)
+    for index in indexes(inputs[0], lead):
+        at, image = filled(name, index, len(shape)), chunk_shape(inputs[0], index, shape)
+        z = calls.adjoint(builder, call, blocks, [key(a, index) for a in inputs], None, at[1:])
+        builder.add(at, run_solution, merged, z, physics.transform, image, operator.rtol, layer=name)
+    dtype = np.result_type(*_dtypes(physics, inputs[0])).name
+    return array(builder.build(inputs), name, inputs, lead, shape, dtype)
+
+
+def run_solution(merged: Any, z: Any, transform: Any, shape: Any, rtol: float | None) -> Any:
+    """One chunk of the least-squares solution; FFTs use one thread, since chunks run side by side."""
+    with backend.fft_threads(1):
+        return normal_solution(merged, z, transform, shape, rtol)
 
 
 def _begin(
@@ -162,55 +203,41 @@ def _begin(
     physics = operator if physics is None else physics
     if isinstance(physics, DistributedPhysics):
         return builder, call, physics.holding.lazy_blocks()
-    bounds = cut(len(physics))
-    token = tokenize(physics)
-    refs = [builder.add((f"block-{token}", *b), _same, physics[slice(*b)]) for b in bounds]
+    bounds, name = cut(len(physics)), f"block-{tokenize(physics)}"
+    refs = [_constant(builder, name, b, physics[slice(*b)]) for b in bounds]
     shared = not isinstance(physics.transform, Plain)
     return builder, call, calls.Blocks(bounds, refs, [None] * len(bounds), shared, None)
 
 
-def _aligned(operator: Any, value: Any) -> list[Any]:
-    """The arrays of `value` with one chunk on the operator's own axes, and the same chunks before them."""
-    arrays = list(value) if isinstance(value, Measurements) else [value]
-    spaces = operator.domain.spaces if isinstance(value, Measurements) else (operator.domain,)
-    for array, space in zip(arrays, spaces, strict=True):
-        own = array.chunks[array.ndim - space.ndim :]
-        if any(len(c) > 1 for c in own):
-            raise ShapeError(
-                f"{operator!r} expected one chunk along the last {space.ndim} axes, got chunks {array.chunks}: "
-                f"x.rechunk({{axis: -1 for axis in range(-{space.ndim}, 0)}}) makes them whole"
-            )
-    lead = arrays[0].chunks[: arrays[0].ndim - spaces[0].ndim]
-    return [
-        a if a.chunks[: len(lead)] == lead else a.rechunk((*lead, *a.chunks[len(lead) :])) for a in arrays
-    ]
+def _merged(
+    builder: GraphBuilder, call: str, blocks: calls.Blocks, sizes: Any, factors: Sequence[complex]
+) -> Ref:
+    """Tasks for the merged normal operator of a multiple of sensors."""
+    merged = calls.normal(builder, call, blocks, sizes)
+    for number, factor in enumerate(reversed(factors)):
+        merged = builder.add((f"normal-scaled-{call}", number), mul, abs(factor) ** 2, merged)
+    return merged
 
 
-def _lead(operator: Any, inputs: list[Any]) -> int:
-    space = operator.domain
-    return int(inputs[0].ndim - (space.spaces[0].ndim if hasattr(space, "spaces") else space.ndim))
+def _dtypes(physics: Any, x: Any, *, normal: bool = False) -> list[str]:
+    """The dtype that each sensor gives; of a factory's sensors, the first one stands for all."""
+    known = physics.recipe.template if isinstance(physics, DistributedPhysics) else physics
+    sensors = known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
+    name = x.dtype.name
+    return [name if normal and s.normal_kind is not None else s._result_dtype(name) for s in sensors]
 
 
-def _indexes(x: Any, lead: int) -> Iterator[tuple[int, ...]]:
-    """The chunk numbers along the leading axes."""
-    return itertools.product(*(range(len(c)) for c in x.chunks[:lead]))
+def _take(builder: GraphBuilder, call: str, index: Index, shapes: Any, made: Ref, start: int = 0) -> None:
+    """Tasks that take the measurements from `start` on out of those of a chunk that one task has made."""
+    for i, shape in enumerate(shapes[start:], start):
+        name = f"sensor-{i}-{call}"
+        builder.add(filled(name, index, len(shape)), getitem, made, i - start, layer=name)
 
 
-def _filled(name: str, index: tuple[int, ...], ndim: int) -> tuple[Any, ...]:
-    return (name, *index, *((0,) * (ndim - len(index))))
-
-
-def _key(x: Any, index: tuple[int, ...]) -> Ref:
-    return Ref(_filled(x.name, index, x.ndim))
-
-
-def _chunk_shape(x: Any, index: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of the chunk of an array of `shape` that has the leading chunks of `x`."""
-    return (*(x.chunks[axis][i] for axis, i in enumerate(index)), *shape[len(index) :])
-
-
-def _array(source: Any, name: str, inputs: list[Any], lead: int, shape: Any, dtype: str) -> Any:
-    graph = source.build(inputs) if isinstance(source, GraphBuilder) else source
-    chunks = (*inputs[0].chunks[:lead], *((n,) for n in shape[lead:]))
-    meta = inputs[0]._meta.astype(dtype)
-    return da.Array(graph, name, chunks=chunks, meta=np.empty(0, dtype) if meta is None else meta)
+def _measurements(
+    graph: Any, call: str, inputs: Sequence[Any], lead: int, shapes: Any, dtypes: Sequence[str]
+) -> Measurements:
+    return Measurements(
+        array(graph, f"sensor-{i}-{call}", inputs, lead, shape, dtype)
+        for i, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
+    )

@@ -6,14 +6,15 @@ come in by this door again, so that second derivatives work too.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from daskphys import doors
-from daskphys.errors import MissingDependencyError
+from daskphys import backend, doors
+from daskphys.errors import DaskphysWarning, DtypeError, MissingDependencyError, UnsupportedArrayError
 from daskphys.physics.measurements import Measurements
 
 
@@ -23,44 +24,89 @@ class TorchDoor:
     collection = None
 
     def apply(self, operator: Any, value: Any) -> Any:
+        many = isinstance(value, Measurements)
+        for tensor in value if many else (value,):
+            if backend.dtype_name(tensor) not in backend.FLOATS:
+                raise DtypeError(
+                    f"{operator!r} expected a dtype among {', '.join(backend.FLOATS)}, got {tensor.dtype}: cast it "
+                    f"first, as in x.to(torch.float32) (and scale it as you need)"
+                )
+            _check_memory(tensor, repr(operator))
         checked = operator.domain.check(value)
-        many = isinstance(checked, Measurements)
         results = _Linear.apply(operator, many, *(checked if many else (checked,)))
         return Measurements(results) if isinstance(results, tuple) else results
 
     def to_core(self, array: torch.Tensor) -> Any:
-        plain = array.detach().resolve_conj().resolve_neg()
-        if plain.device.type == "cpu":
-            return plain.numpy()
+        _check_memory(array, "an operator's parameter")
+        if array.requires_grad:
+            warnings.warn(
+                "an operator's parameters are constants: no gradient reaches this tensor that requires one; give "
+                "its x.detach()",
+                DaskphysWarning,
+                stacklevel=2,
+            )
         try:
-            import cupy
-        except ImportError as error:
-            raise MissingDependencyError(
-                f"a tensor on {plain.device} needs CuPy: pip install 'daskphys[cuda13]' (or 'daskphys[cuda12]'), "
-                f"or move it with x.cpu()"
+            return from_torch(array)
+        except TypeError as error:  # bfloat16 and others that NumPy has not
+            raise DtypeError(
+                f"an operator's parameter expected numbers that NumPy has, got a tensor of {array.dtype}: cast it "
+                f"first, as in x.to(torch.float32)"
             ) from error
-        return cupy.from_dlpack(plain)
 
     def stack(self, arrays: Sequence[torch.Tensor]) -> torch.Tensor:
         return torch.stack(list(arrays))
 
 
+def _check_memory(tensor: torch.Tensor, owner: str) -> None:
+    """Let in what lies in memory as an array does."""
+    if tensor.layout != torch.strided:
+        raise UnsupportedArrayError(
+            f"{owner} expected a dense tensor, got one of layout {tensor.layout}: x.to_dense()"
+        )
+    if tensor.device.type not in ("cpu", "cuda"):
+        raise UnsupportedArrayError(
+            f"{owner} expected a tensor on a CPU or CUDA device, got {tensor.device}: x.cpu()"
+        )
+
+
+def from_torch(tensor: torch.Tensor) -> Any:
+    """A tensor as an array of the core on the same memory."""
+    plain = tensor.detach().resolve_conj().resolve_neg()
+    if plain.device.type == "cpu":
+        return plain.numpy()
+    try:
+        import cupy
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"a tensor on {plain.device} needs CuPy: pip install 'daskphys[cuda13]' (or 'daskphys[cuda12]'), "
+            f"or move it with x.cpu()"
+        ) from error
+    return cupy.from_dlpack(plain)
+
+
 def to_torch(array: Any) -> torch.Tensor:
-    """An array of the core as a tensor on the same memory."""
-    return torch.from_dlpack(np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array)
+    """An array of the core as a tensor on the same memory, where a tensor can have it."""
+    if isinstance(array, np.ndarray | np.generic):  # a sum over all axes gives a scalar
+        # A tensor has no negative strides, and can be written to: not an operator's own parameter.
+        array = np.asarray(array, order="C")
+        array = array if array.flags.writeable else array.copy()
+    return torch.from_dlpack(array)
 
 
 class _Linear(torch.autograd.Function):
     """A linear operator for autograd; several tensors are one element of a stack's range."""
 
     @staticmethod
-    def forward(ctx: Any, operator: Any, many: bool, *tensors: torch.Tensor) -> Any:
-        ctx.operator = operator
-        ctx.real = [not t.is_complex() for t in tensors]
-        core = [_DOOR.to_core(t) for t in tensors]
+    def forward(operator: Any, many: bool, *tensors: torch.Tensor) -> Any:
+        core = [from_torch(t) for t in tensors]
         result = operator.apply_core(Measurements(core) if many else core[0])
-        ctx.many_results = isinstance(result, Measurements)
-        return tuple(to_torch(a) for a in result) if ctx.many_results else to_torch(result)
+        return tuple(to_torch(a) for a in result) if isinstance(result, Measurements) else to_torch(result)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.operator, ctx.many, *tensors = inputs
+        ctx.real = [not t.is_complex() for t in tensors]
+        ctx.many_results = isinstance(output, tuple)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
@@ -68,6 +114,22 @@ class _Linear(torch.autograd.Function):
         results = tuple(back) if isinstance(back, Measurements) else (back,)
         real = [g.real if real and g.is_complex() else g for g, real in zip(results, ctx.real, strict=True)]
         return None, None, *real
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: torch.Tensor) -> Any:
+        own = tangents[2:]
+        result = _DOOR.apply(ctx.operator, Measurements(own) if ctx.many else own[0])
+        return tuple(result) if isinstance(result, Measurements) else result
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, operator: Any, many: bool, *tensors: torch.Tensor) -> Any:
+        """The axis that `torch.func.vmap` maps over is one more leading axis."""
+        batched = [
+            t.expand(info.batch_size, *t.shape) if axis is None else t.movedim(axis, 0)
+            for t, axis in zip(tensors, in_dims[2:], strict=True)
+        ]
+        results = _Linear.apply(operator, many, *batched)
+        return results, tuple(0 for _ in results) if isinstance(results, tuple) else 0
 
 
 _DOOR = TorchDoor()

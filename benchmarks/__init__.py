@@ -1,0 +1,1 @@
+"""Benchmarks: what the library's design promises, measured on the machine at hand (see README.md)."""

@@ -1,0 +1,60 @@
+"""Dask arrays chunk by chunk: keys, shapes, alignment, and results as arrays again.
+
+The operator's own axes are one chunk; the axes before them, the leading ones, may have any chunks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dask.array as da
+
+from daskphys.errors import ShapeError
+from daskphys.graph.builder import Ref
+from daskphys.physics.measurements import Measurements
+
+Index = tuple[int, ...]
+
+
+def aligned(operator: Any, value: Any) -> tuple[list[Any], int]:
+    """The arrays of `value` with the same chunks along the leading axes, and how many of these there are."""
+    many = isinstance(value, Measurements)
+    arrays = list(value) if many else [value]
+    spaces = operator.domain.spaces if many else (operator.domain,)
+    lead = min(array.ndim - space.ndim for array, space in zip(arrays, spaces, strict=True))
+    for array in arrays:
+        if any(len(c) > 1 for c in array.chunks[lead:]):
+            raise ShapeError(
+                f"{operator!r} expected one chunk along the last {array.ndim - lead} axes, got chunks "
+                f"{array.chunks}: x.rechunk({{axis: -1 for axis in range(-{array.ndim - lead}, 0)}}) makes them whole"
+            )
+    first = arrays[0].chunks[:lead]
+    return [a if a.chunks[:lead] == first else a.rechunk((*first, *a.chunks[lead:])) for a in arrays], lead
+
+
+def indexes(x: Any, lead: int) -> Iterator[Index]:
+    """The chunk numbers along the leading axes."""
+    return itertools.product(*(range(len(c)) for c in x.chunks[:lead]))
+
+
+def filled(name: str, index: Index, ndim: int) -> tuple[Any, ...]:
+    """The key of the chunk of an array with `ndim` axes."""
+    return (name, *index, *((0,) * (ndim - len(index))))
+
+
+def key(x: Any, index: Index) -> Ref:
+    """The task that gives a chunk of `x`."""
+    return Ref(filled(x.name, index, x.ndim))
+
+
+def chunk_shape(x: Any, index: Index, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the chunk of an array of `shape` that has the leading chunks of `x`."""
+    return (*(x.chunks[axis][i] for axis, i in enumerate(index)), *shape[len(index) :])
+
+
+def array(graph: Any, name: str, inputs: Sequence[Any], lead: int, shape: Any, dtype: str) -> Any:
+    """A Dask array of `shape` with the leading chunks, and the kind, of `inputs`."""
+    chunks = (*inputs[0].chunks[:lead], *((n,) for n in shape[lead:]))
+    return da.Array(graph, name, chunks=chunks, meta=inputs[0]._meta.astype(dtype))

@@ -1,0 +1,68 @@
+"""Conformance tests of operators: whoever writes an operator runs `check_physics` on it.
+
+No test framework is needed.  Each law is one function of the modules here, and its docstring is the name by
+which a report calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from daskphys.backend import FLOATS
+from daskphys.physics.base import LinearPhysics
+from daskphys.testing import content, inverses, kinds, products, stacks
+from daskphys.testing.probe import Probe, inputs_stay
+
+__all__ = ["check_physics"]
+
+_EVERY_DTYPE = products.LAWS
+_EVERY_SHAPE = (*content.LAWS, *stacks.LAWS, *inverses.LAWS, *kinds.LAWS)
+
+
+def check_physics(
+    operator: LinearPhysics, shapes: Sequence[Any], *, dtypes: Sequence[str] = FLOATS, seed: int = 0
+) -> None:
+    """Check that `operator` keeps every law that the package builds on, on random inputs.
+
+    Parameters
+    ----------
+    operator : LinearPhysics
+        The operator.
+    shapes : sequence of shapes
+        Shapes of its input, with and without leading axes; for an operator that takes measurements, each is a
+        tuple of shapes, one a sensor.  Small ones: up to 1024 entries, norms are also compared with those of
+        the dense matrix.
+    dtypes : sequence of str
+        The dtypes of the inputs.
+    seed : int
+        Of the random inputs.
+
+    Raises
+    ------
+    AssertionError
+        With one line for each broken law: the operator, the law, the first input that breaks it, the figures.
+
+    Examples
+    --------
+    >>> from daskphys.physics import Blur, gaussian_blur
+    >>> from daskphys.testing import check_physics
+    >>> check_physics(Blur(gaussian_blur(1.0), padding="valid"), [(12, 13), (3, 12, 13)])
+    """
+    broken: dict[str, list[str]] = {}
+    for shape in shapes:
+        for dtype, laws in [*((name, _EVERY_DTYPE) for name in dtypes), ("float64", _EVERY_SHAPE)]:
+            probe = Probe(operator, shape, dtype, seed)
+            for law in (*laws, inputs_stay):
+                try:
+                    law(probe)
+                except Exception as error:
+                    figures = str(error) if isinstance(error, AssertionError) else f"it raised {error!r}"
+                    broken.setdefault(str(law.__doc__), []).append(f"on {dtype} of shape {shape}: {figures}")
+    if broken:
+        raise AssertionError("\n".join(_line(operator, law, cases) for law, cases in broken.items()))
+
+
+def _line(operator: LinearPhysics, law: str, cases: list[str]) -> str:
+    more = f" (and on {len(cases) - 1} more inputs)" if len(cases) > 1 else ""
+    return f"{operator!r} breaks “{law}” {cases[0]}{more}"

@@ -1,0 +1,112 @@
+"""The one list of operators: every concrete operator of the package is here, and every law runs over it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from daskphys.physics import Blur, FourierMultiplier, LinearPhysics, gaussian_blur, stack
+from daskphys.physics.base import Gram, PseudoInverse
+
+#: Operators that need a cluster: the tests of `daskphys.distributed` hold them to the plain ones.
+ON_A_CLUSTER = ("DistributedGram", "DistributedPhysics")
+
+PADDINGS = ("circular", "valid", "replicate", "reflect")
+
+IMAGES = ((9, 8), (2, 5, 6))
+CHANNELS = ((3, 8, 7), (2, 3, 5, 4))
+VOLUMES = ((4, 5, 6), (2, 2, 3, 4))
+SIGNALS = ((11,), (2, 8))
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operator, and shapes of its input to try it on."""
+
+    name: str
+    operator: LinearPhysics
+    shapes: tuple[Any, ...]
+
+
+def raises(error: type[Exception], *parts: str) -> Any:
+    """`pytest.raises` for a message that has all of `parts`, in any order."""
+    return pytest.raises(error, match="".join(f"(?=.*{re.escape(part)})" for part in parts))
+
+
+def kernel(*shape: int, seed: int = 0) -> np.ndarray:
+    """A random kernel without any symmetry, whose blur is well away from singular, so that solvers converge."""
+    made = np.random.default_rng(seed).uniform(-1.5, 1.5, shape) / np.prod(shape[-2:])
+    made[(..., *(n // 2 for n in shape[-2:]))] += 1.0
+    return made
+
+
+def blur(padding: str, *shape: int, seed: int = 0, ndim: int | None = None) -> Blur:
+    return Blur(kernel(*shape, seed=seed), padding, ndim=ndim)
+
+
+CIRCULAR = stack(*[blur("circular", *shape) for shape in ((3, 4), (5, 5), (2, 3))])
+RAGGED = stack(*[blur("valid", *shape) for shape in ((3, 4), (4, 4), (1, 2))])
+MIXED = stack(*[blur(padding, 3, 4, seed=i) for i, padding in enumerate(PADDINGS)])
+
+_DEMO = stack(*map(Blur, (gaussian_blur(1.0), gaussian_blur(2.5), gaussian_blur((1.5, 3.5), angle=30))))
+_A = blur("circular", 3, 4)
+_V = blur("valid", 2, 3)
+_P = blur("circular", 3, 2, 2)  # one kernel for each of three channels
+
+BLURS = [
+    case
+    for padding in PADDINGS
+    for case in (
+        Case(f"{padding}, odd", blur(padding, 3, 5), IMAGES),
+        Case(f"{padding}, even", blur(padding, 4, 2), IMAGES),
+        Case(f"{padding}, one sample", blur(padding, 1, 1), IMAGES),
+        Case(f"{padding}, per channel", blur(padding, 1, 3, 4, 3), CHANNELS),
+        Case(f"{padding}, 1-D", blur(padding, 1, 4, ndim=1), SIGNALS),
+        Case(f"{padding}, 3-D", blur(padding, 2, 3, 4, ndim=3), VOLUMES),
+    )
+]
+
+DERIVED = [
+    Case("multiplier, real", _A.normal((8, 9)), ((8, 9), (3, 8, 9))),
+    Case("multiplier, real, per channel", _P.normal((3, 8, 9)), ((3, 8, 9),)),
+    Case("multiplier, complex", FourierMultiplier(np.fft.rfftn(kernel(8, 9)), (8, 9)), ((8, 9), (3, 8, 9))),
+    Case("adjoint", _V.H, IMAGES),
+    Case("composed", _V @ _A, IMAGES),
+    Case("composed, per channel", _A @ _P, CHANNELS),
+    Case("sum", _A + blur("reflect", 3, 3) + blur("replicate", 2, 5), IMAGES),
+    Case("sum, one per channel", _A + _P, CHANNELS),
+    Case("difference", 4 * _A - blur("circular", 2, 2), IMAGES),
+    Case("scaled, real", -1.5 * _V, IMAGES),
+    Case("scaled, complex", (0.5 - 2j) * _A, IMAGES),
+    Case("scaled, complex, valid", (0.5 - 2j) * _V, IMAGES),
+    Case("scaled, complex multiplier", 1j * _A.normal((8, 9)), ((8, 9), (3, 8, 9))),
+    Case("gram", Gram(blur("reflect", 2, 3)), IMAGES),
+    Case("gram, merged", Gram(_A), IMAGES),
+    Case("pseudo-inverse", PseudoInverse(_A), IMAGES),
+    Case("pseudo-inverse of a stack", PseudoInverse(CIRCULAR), (((8, 9),) * 3,)),
+]
+
+STACKS = [
+    Case("stack of the demo", _DEMO, ((2, 25, 26),)),
+    Case("stack, circular", CIRCULAR, IMAGES),
+    Case("stack, valid", RAGGED, IMAGES),
+    Case("stack, all paddings", MIXED, IMAGES),
+    Case("stack, per channel", stack(_P, _A, 2 * blur("circular", 3, 1, 2)), CHANNELS),
+    Case("stack of one", stack(_A), IMAGES),
+    Case("stack of eleven", stack(*[blur("circular", 2, 3, seed=i) for i in range(11)]), ((8, 9),)),
+    Case("stack after a blur", CIRCULAR @ blur("reflect", 2, 2), IMAGES),
+    Case("stack, valid, after a blur", RAGGED @ blur("valid", 2, 2), IMAGES),
+    Case("stack, all paddings, after a blur", MIXED @ blur("circular", 2, 2), IMAGES),
+    Case("stack, scaled and summed", 2 * CIRCULAR - 0.5 * CIRCULAR[::-1], IMAGES),
+    Case("stack, complex", 1j * CIRCULAR, IMAGES),
+    Case("stack, adjoint", RAGGED.H, (((7, 6), (6, 6), (9, 8)),)),
+    Case("stack, gram", Gram(RAGGED), IMAGES),
+    Case("stack, its adjoint after it", RAGGED.H @ RAGGED, IMAGES),
+    Case("stack, it after its adjoint", RAGGED @ RAGGED.H, (((7, 6), (6, 6), (9, 8)),)),
+]
+
+CASES = (*BLURS, *DERIVED, *STACKS)

@@ -1,0 +1,225 @@
+"""Contexts: what they find, what they start, and what they leave behind."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import dask
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+from distributed.client import default_client
+
+from daskphys.distributed import DistributedContext, distribute
+from daskphys.errors import (
+    ContextClosedError,
+    NoWorkersError,
+    ParameterError,
+    SchedulerUnreachableError,
+    UnknownKeywordError,
+)
+from daskphys.physics import StackedPhysics
+
+
+def listening() -> set[tuple[str, int]]:
+    """(address, port) of each TCP socket on which this process listens, from the kernel's own table."""
+    inodes = set()
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            link = os.readlink(f"/proc/self/fd/{fd}")
+        except OSError:
+            continue
+        if link.startswith("socket:["):
+            inodes.add(link[8:-1])
+    found = set()
+    for table, family, size in (("tcp", socket.AF_INET, 8), ("tcp6", socket.AF_INET6, 32)):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                host, port = fields[1].split(":")
+                words = [bytes.fromhex(host[i : i + 8])[::-1] for i in range(0, size, 8)]
+                found.add((socket.inet_ntop(family, b"".join(words)), int(port, 16)))
+    return found
+
+
+def children() -> set[int]:
+    """Processes below this one."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[0] != "Z":
+                parents[int(entry.name)] = int(fields[1])
+    found, grown = {os.getpid()}, True
+    while grown:
+        new = {pid for pid, parent in parents.items() if parent in found} - found
+        grown = bool(new)
+        found |= new
+    return found - {os.getpid()}
+
+
+def test_a_local_cluster_of_threads() -> None:
+    before, threads = listening(), threading.active_count()
+    with DistributedContext(seed=42) as ctx:
+        assert (ctx.rank, ctx.device, ctx.seed) == (0, "cpu", 42)
+        assert ctx.world_size == len(ctx.workers()) >= 1
+        assert default_client() is ctx.client
+        opened = listening() - before
+        assert {host for host, _ in opened} == {"127.0.0.1"}
+        assert ctx.dashboard_link == f"http://127.0.0.1:{next(iter(opened))[1]}/status"
+        assert not children()
+    assert listening() == before
+    assert threading.active_count() < threads + 60
+    with pytest.raises(ValueError, match="No clients found"):
+        default_client()
+
+
+def test_worker_processes_are_gone_afterwards() -> None:
+    before, ports = children(), listening()
+    with DistributedContext(n_workers=2, processes=True) as ctx:
+        assert len(children() - before) >= 2
+        assert {host for host, _ in listening() - ports} == {"127.0.0.1"}
+        settings = ctx.client.run(lambda: os.environ["MALLOC_TRIM_THRESHOLD_"])
+        assert set(settings.values()) == {str(1 << 30)}
+    workers = {pid for pid in children() - before if "resource_tracker" not in _command(pid)}
+    assert not workers
+    assert listening() == ports
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return "resource_tracker"
+
+
+def test_a_running_client_is_taken_and_left_open() -> None:
+    with (
+        LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster) as client,
+    ):
+        with DistributedContext() as ctx:
+            assert ctx.client is client
+        assert client.status == "running"
+        with DistributedContext(client=client) as ctx:
+            assert ctx.client is client
+        assert client.status == "running"
+        with DistributedContext(cluster=cluster) as ctx:
+            assert ctx.client is not client
+            inner = ctx.client
+        assert inner.status == "closed"
+        assert cluster.status.name == "running"
+        with DistributedContext(cluster="local", n_workers=2) as ctx:
+            assert ctx.world_size == 2
+            assert ctx.client is not client
+
+
+def test_two_contexts_at_once(blurs: StackedPhysics, image: np.ndarray) -> None:
+    with (
+        DistributedContext(n_workers=1) as first,
+        DistributedContext(n_workers=2) as second,
+    ):
+        assert first.client is not second.client
+        assert first.dashboard_link != second.dashboard_link
+        one, two = distribute(blurs, first), distribute(blurs, second)
+        np.testing.assert_array_equal(one.A_adjoint(two(image)), two.A_adjoint(one(image)))
+
+
+def test_an_exception_inside_closes_all() -> None:
+    before = listening()
+    with pytest.raises(RuntimeError, match="mine"), DistributedContext(n_workers=1):
+        raise RuntimeError("mine")
+    assert listening() == before
+
+
+def test_a_closed_context_says_so(blurs: StackedPhysics, image: np.ndarray) -> None:
+    ctx = DistributedContext(n_workers=1)
+    D = distribute(blurs, ctx)
+    ctx.close()
+    ctx.close()
+    for use in (lambda: D(image), lambda: ctx.client, lambda: ctx.world_size, lambda: distribute(blurs, ctx)):
+        with pytest.raises(ContextClosedError, match="closed"):
+            use()
+    with pytest.raises(ContextClosedError), ctx:
+        pass
+    assert repr(ctx) == "DistributedContext(closed)"
+    assert "closed" in ctx._repr_html_()
+
+
+def test_no_workers_in_time() -> None:
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "0.5s"}),
+        LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as cluster,
+        pytest.raises(NoWorkersError, match=r"0\.5 s.*dask worker") as caught,
+    ):
+        DistributedContext(cluster=cluster)
+    assert cluster.scheduler_address in str(caught.value)
+
+
+def test_workers_that_are_all_gone(blurs: StackedPhysics, image: np.ndarray) -> None:
+    with LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
+        ctx = DistributedContext(cluster=cluster)
+        D = distribute(blurs, ctx)
+        cluster.scale(0)
+        while ctx.world_size:
+            pass
+        with dask.config.set({"distributed.comm.timeouts.connect": "0.5s"}), pytest.raises(NoWorkersError):
+            D(image)
+        cluster.scale(1)
+        np.testing.assert_array_equal(D.A_adjoint(D(image)), blurs.A_adjoint(blurs(image)))
+        ctx.close()
+
+
+def test_an_unreachable_scheduler(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    with dask.config.set({"distributed.comm.timeouts.connect": "0.5s"}):
+        with pytest.raises(SchedulerUnreachableError, match=address):
+            DistributedContext(address=address)
+        with pytest.raises(SchedulerUnreachableError, match="does not exist"):
+            DistributedContext(scheduler_file=tmp_path / "none.json")
+        with pytest.raises(SchedulerUnreachableError, match="nowhere"):
+            DistributedContext(address="nowhere")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"cluster": "gpu"}, "'auto', 'local', 'cuda'"),
+        ({"n_workers": 0}, "positive integer"),
+        ({"device": "tpu"}, "'auto', 'cpu' or 'cuda'"),
+        ({"address": "a", "scheduler_file": "b"}, "one of"),
+        ({"address": "tcp://127.0.0.1:1", "n_workers": 2}, "no meaning"),
+        ({"client": "tcp://127.0.0.1:1"}, "distributed.Client"),
+        ({"cluster": "cuda", "device": "cpu"}, "leave one"),
+    ],
+)
+def test_bad_arguments(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        DistributedContext(**given)
+
+
+def test_unknown_keywords(threads: DistributedContext, blurs: StackedPhysics) -> None:
+    with pytest.raises(UnknownKeywordError, match="'n_workers'"):
+        DistributedContext(workers=2)  # type: ignore[call-arg]
+    with pytest.raises(UnknownKeywordError, match="'chunks'"):
+        distribute(blurs, threads, chunk=2)  # type: ignore[call-arg]
+
+
+def test_in_a_loop_like_a_notebook(blurs: StackedPhysics, image: np.ndarray) -> None:
+    """A notebook's cells run under a live event loop in the same thread."""
+    import asyncio
+
+    async def cell() -> bool:
+        with DistributedContext(n_workers=2) as ctx:
+            return bool(np.array_equal(distribute(blurs, ctx)(image)[0], blurs(image)[0]))
+
+    assert asyncio.run(cell())

@@ -1,0 +1,224 @@
+"""What a distributed operator reports, refuses, and how it fails."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dask
+import numpy as np
+import pytest
+from dask.base import tokenize
+from dask.sizeof import sizeof
+
+from daskphys.distributed import DistributedContext, distribute
+from daskphys.errors import (
+    DaskphysError,
+    DaskphysWarning,
+    DtypeError,
+    MissingDependencyError,
+    ParameterError,
+    SensorError,
+    ShapeError,
+)
+from daskphys.pairwise import Partial
+from daskphys.physics import Blur, LinearPhysics, Measurements, StackedPhysics, stack, value
+
+
+@value
+class Broken(LinearPhysics):
+    """Works until it sees an image whose first entry is negative."""
+
+    domain_ndim = 2
+
+    def _forward(self, x: Any) -> Any:
+        if float(x[(0,) * x.ndim]) < 0:
+            raise RuntimeError("the shutter is stuck")
+        return 1 * x
+
+    def _adjoint(self, y: Any, shape: Any) -> Any:
+        return 1 * y
+
+
+def test_a_worker_exception_names_sensor_and_operator(threads: DistributedContext, image: np.ndarray) -> None:
+    good = Blur(np.ones((3, 3)))
+    D = distribute(stack(good, good, Broken(), good), threads, chunks=2)
+    D(image)
+    for call in (D, D.A_adjoint_A):
+        with pytest.raises(SensorError, match=r"sensor 2 \(Broken\(\)\).*RuntimeError: the shutter is stuck"):
+            call(-image)
+    D(image)
+
+
+def test_a_failing_factory(threads: DistributedContext) -> None:
+    def raising(index: int) -> Blur:
+        return (
+            Blur(np.ones((3, 3)) / ((index - 3 and 1) or 0.0))
+            if index != 2
+            else Blur(np.full((3, 3), np.nan))
+        )
+
+    with pytest.raises(ParameterError, match="sensor 2: .*NaN"):
+        distribute(raising, threads, num_operators=3)
+
+    def other(index: int) -> Any:
+        return Blur(np.ones((3, 3))) if index < 4 else "a string"
+
+    with pytest.raises(SensorError, match=r"sensor 4.*str"):
+        distribute(other, threads, num_operators=6)
+
+
+def test_bad_input(threads: DistributedContext, blurs: StackedPhysics, image: np.ndarray) -> None:
+    D = distribute(blurs, threads)
+    with pytest.raises(DtypeError, match=r"DistributedPhysics.*int64.*astype"):
+        D((image * 255).astype(np.int64))
+    with pytest.raises(ShapeError, match="kernel"):
+        D(image[:, :4, :4])
+    with pytest.raises(ShapeError, match="7 sensors.*got 3"):
+        D.A_adjoint(D(image)[:3])
+    with pytest.raises(ShapeError, match="sensor 1"):
+        D.A_adjoint([a[..., : 48 - i] for i, a in enumerate(D(image))])
+    with pytest.raises(ParameterError, match="'auto' or 'tree'"):
+        D.A_adjoint_A(image, method="merged")  # type: ignore[arg-type]
+    with pytest.raises(AttributeError, match="immutable"):
+        D.bounds = ()
+    with pytest.raises(DaskphysError, match="pickled"):
+        pickle.dumps(D)
+
+
+@pytest.mark.parametrize("chunks", [0, -1, 1.5, "many", (3, 3), (8,), (7, 0)])
+def test_bad_chunks(threads: DistributedContext, blurs: StackedPhysics, chunks: Any) -> None:
+    with pytest.raises(ParameterError, match="chunks"):
+        distribute(blurs, threads, chunks=chunks)
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        (Blur(np.ones((3, 3))), r"stack\(A"),
+        ([Blur(np.ones((3, 3))), 3], "at 1"),
+        ([], "at least one"),
+        (42, "a stack, a list"),
+        (lambda i: i, "num_operators"),
+    ],
+)
+def test_what_cannot_be_distributed(threads: DistributedContext, what: Any, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        distribute(what, threads)
+
+
+def test_other_refusals(threads: DistributedContext, blurs: StackedPhysics) -> None:
+    with pytest.raises(ParameterError, match="DistributedContext"):
+        distribute(blurs, threads.client)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="replicas from 1 to 3"):
+        distribute(blurs, threads, replicas=4)
+    with pytest.raises(ParameterError, match="7 operators"):
+        distribute(blurs, threads, num_operators=6)
+
+
+def test_a_list_is_a_stack(threads: DistributedContext, blurs: StackedPhysics, image: np.ndarray) -> None:
+    D = distribute(blurs.physics_list, threads)
+    assert distribute(blurs, threads) == D
+    np.testing.assert_array_equal(D(image)[6], blurs(image)[6])
+
+
+def test_large_operators_are_named(threads: DistributedContext, blurs: StackedPhysics) -> None:
+    with (
+        dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 kB"}),
+        pytest.warns(DaskphysWarning, match="factory"),
+    ):
+        distribute(blurs, threads)
+
+
+def test_placement_uses_every_worker(threads: DistributedContext, blurs: StackedPhysics) -> None:
+    placement = distribute(blurs, threads).placement
+    assert set(placement) == set(threads.workers())
+    assert sorted(i for held in placement.values() for i in held) == list(range(7))
+    # Neighbours stay together.
+    assert all(held == list(range(held[0], held[-1] + 1)) for held in placement.values())
+
+
+def test_the_report(threads: DistributedContext, blurs: StackedPhysics, image: np.ndarray) -> None:
+    D = distribute(blurs, threads)
+    with pytest.raises(ParameterError, match="run nothing"):
+        D.report()
+    D(image)
+    D(image)
+    report = D.report()
+    # The second call finds the spectra: one transform for each block's image and one back for each sensor.
+    assert (report.method, report.tasks, report.transforms) == ("A", 7, 14)
+    assert [e.block for e in report.blocks] == [(i, i + 1) for i in range(7)]
+    assert report.bytes_sent >= image.nbytes
+    assert report.bytes_returned >= 7 * image.nbytes
+    assert report.attempts == 1
+    y = D(image)
+    D.A_adjoint(y)
+    report = D.report()
+    # Sums are taken in the Fourier domain: N + 1 transforms.
+    assert (report.method, report.tasks, report.transforms) == ("A_adjoint", 8, 8)
+    assert "sensor 3" in str(report)
+    assert "<table" in report._repr_html_()
+    D.A_adjoint_A(image)
+    D.A_adjoint_A(image)
+    assert (D.report().tasks, D.report().transforms) == (0, 2)
+
+
+def test_block_calls_share_a_transform(
+    threads: DistributedContext, blurs: StackedPhysics, image: np.ndarray
+) -> None:
+    D = distribute(blurs, threads, chunks=7)
+    D(image)
+    D(image)
+    assert D.report().transforms == 1 + 7
+
+
+def test_appearance(threads: DistributedContext, blurs: StackedPhysics) -> None:
+    D = distribute(blurs, threads)
+    assert "\n" not in repr(D)
+    html = D._repr_html_()
+    assert html.count("data:image/png") == 7
+    assert "worker" in html
+    assert "dashboard" in threads._repr_html_()
+
+
+def test_visualize(threads: DistributedContext, blurs: StackedPhysics, tmp_path: Path) -> None:
+    pytest.importorskip("graphviz")
+    import shutil
+
+    D = distribute(blurs, threads)
+    with pytest.raises(ParameterError, match="'A_adjoint'"):
+        D.visualize("adjoint")
+    target = tmp_path / "graph"
+    if shutil.which("dot") is None:
+        with pytest.raises(MissingDependencyError, match="dot"):
+            D.visualize(filename=str(target))
+        return
+    for method in ("A", "A_adjoint", "A_adjoint_A", "normal"):
+        D.visualize(method, filename=str(target), format="svg")
+        text = (tmp_path / "graph.svg").read_text()
+        assert text.count("<ellipse") + text.count("<polygon") > 7
+        assert "sensors" in text or "sensor" in text
+
+
+def test_visualize_without_graphviz(
+    threads: DistributedContext, blurs: StackedPhysics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    with pytest.raises(MissingDependencyError, match=r"daskphys\[notebooks\]"):
+        distribute(blurs, threads).visualize()
+
+
+def test_sizes_and_tokens(blurs: StackedPhysics, image: np.ndarray) -> None:
+    assert sizeof(blurs) >= blurs.nbytes
+    assert sizeof([Partial(0, 1, image)]) >= image.nbytes
+    assert sizeof(Measurements([image, image])) >= 2 * image.nbytes
+    code = (
+        "from daskphys.physics import Blur, gaussian_blur, stack; from dask.base import tokenize;"
+        "print(tokenize(stack(*[Blur(gaussian_blur((0.5 + 0.3 * i, 1.0), angle=20 * i)) for i in range(7)])))"
+    )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == tokenize(blurs)
+    assert tokenize(blurs) != tokenize(blurs[:6])

@@ -1,0 +1,75 @@
+"""A worker that is killed costs a repetition, not the job."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from daskphys.distributed import DistributedContext, distribute
+from daskphys.physics import StackedPhysics
+
+pytestmark = pytest.mark.slow
+
+
+def pids(ctx: DistributedContext) -> dict[Any, int]:
+    """Worker address → process."""
+    return dict(ctx.client.run(os.getpid))
+
+
+def test_a_worker_killed_between_calls(
+    blurs: StackedPhysics, mixed: StackedPhysics, image: np.ndarray
+) -> None:
+    with DistributedContext(n_workers=2, processes=True) as ctx:
+        for plain in (blurs, mixed):
+            D = distribute(plain, ctx)
+            expected = plain.A_adjoint(plain(image))
+            np.testing.assert_array_equal(D.A_adjoint(D(image)), expected)
+            victim = next(iter(pids(ctx).values()))
+            os.kill(victim, signal.SIGKILL)
+            np.testing.assert_array_equal(D.A_adjoint(D(image)), expected)
+            assert sorted({i for held in D.placement.values() for i in held}) == D.local_indexes
+
+
+def test_workers_killed_during_calls(blurs: StackedPhysics) -> None:
+    x = np.random.default_rng(0).random((3, 512, 512), dtype=np.float32)
+    expected = blurs.A_adjoint(blurs(x))
+    rng = np.random.default_rng(1)
+    with DistributedContext(n_workers=2, processes=True) as ctx:
+        D = distribute(blurs, ctx)
+        for _ in range(3):
+            ctx.client.wait_for_workers(2)
+            victim = int(rng.choice(list(pids(ctx).values())))
+            killer = threading.Timer(float(rng.uniform(0, 0.1)), os.kill, (victim, signal.SIGKILL))
+            killer.start()
+            y = D(x)
+            np.testing.assert_array_equal(D.A_adjoint(y), expected)
+            killer.join()
+
+
+def test_replicas_survive_without_rebuilding(blurs: StackedPhysics, image: np.ndarray) -> None:
+    with DistributedContext(n_workers=2, processes=True) as ctx:
+        D = distribute(blurs, ctx, replicas=2)
+        assert all(held == D.local_indexes for held in D.placement.values())
+        assert len(D.placement) == 2
+        expected = blurs.A_adjoint_A(image)
+        workers = pids(ctx)
+        os.kill(next(iter(workers.values())), signal.SIGKILL)
+        survivor = list(workers)[1]
+        while len(ctx.workers()) > 1 and set(pids(ctx)) & {next(iter(workers))}:
+            time.sleep(0.05)
+        tree = D.A_adjoint_A(image, method="tree")
+        assert np.linalg.norm(tree - expected) <= 1e-6 * np.linalg.norm(expected)
+        assert survivor in pids(ctx)
+
+
+def test_a_restarted_cluster_gets_its_operators_again(blurs: StackedPhysics, image: np.ndarray) -> None:
+    with DistributedContext(n_workers=2, processes=True) as ctx:
+        D = distribute(blurs, ctx)
+        ctx.client.restart()
+        np.testing.assert_array_equal(D.A_adjoint(D(image)), blurs.A_adjoint(blurs(image)))

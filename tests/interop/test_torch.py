@@ -1,0 +1,403 @@
+"""torch tensors through operators: the bits of NumPy, on the same memory."""
+
+import dask.sizeof
+import numpy as np
+import pytest
+
+from daskphys import doors
+from daskphys.distributed import distribute
+from daskphys.errors import (
+    DaskphysWarning,
+    DeviceError,
+    DtypeError,
+    MissingDependencyError,
+    ShapeError,
+    UnsupportedArrayError,
+)
+from daskphys.physics import Blur, LinearPhysics, Measurements, gaussian_blur, stack, value
+
+torch = pytest.importorskip("torch")
+
+INNER = Blur([[0.25, 0.5], [1.0, -0.5]])
+
+PRODUCTS = {
+    "A": (lambda A: A, "x"),
+    "A.H": (lambda A: A.H, "y"),
+    "A_adjoint": (lambda A: A.A_adjoint, "y"),
+    "A_adjoint_A": (lambda A: A.A_adjoint_A, "x"),
+    "A_A_adjoint": (lambda A: A.A_A_adjoint, "y"),
+    "2jA": (lambda A: 2j * A, "x"),
+    "(2jA).H": (lambda A: (2j * A).H, "y"),
+    "A + 2A": (lambda A: A + 2 * A, "x"),
+    "A.H @ A": (lambda A: A.H @ A, "x"),
+    "A @ B": (lambda A: A @ INNER, "x"),
+}
+
+
+def tensors(array):
+    """An array, or measurements, as tensors on the same memory."""
+    return array.map(torch.from_numpy) if isinstance(array, Measurements) else torch.from_numpy(array)
+
+
+def check_same(got, expected):
+    assert isinstance(got, Measurements) == isinstance(expected, Measurements)
+    pairs = zip(got, expected, strict=True) if isinstance(got, Measurements) else [(got, expected)]
+    for t, e in pairs:
+        assert type(t) is torch.Tensor
+        assert t.is_contiguous()
+        assert t.numpy().dtype == e.dtype
+        np.testing.assert_array_equal(t.numpy(), e)
+
+
+@pytest.fixture
+def x(image):
+    return image.copy()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_the_bits_of_numpy(operator, name, dtype, x):
+    make, argument = PRODUCTS[name]
+    x = x.astype(dtype) * (1 - 2j if dtype[0] == "c" else 1)
+    given = x.astype(dtype) if argument == "x" else operator(x.astype(dtype))
+    product = make(operator)
+    check_same(product(tensors(given)), product(given))
+
+
+@pytest.mark.parametrize("rtol", [None, 0.3])
+def test_pseudo_inverse(merging, rtol, x):
+    y = merging(x)
+    check_same(merging.A_dagger(tensors(y), rtol), merging.A_dagger(y, rtol))
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_distributed(stacked, name, x, threads):
+    make, argument = PRODUCTS[name]
+    product = make(distribute(stacked, threads))
+    given = x if argument == "x" else stacked(x)
+    check_same(product(tensors(given)), product(given))
+
+
+def test_distributed_equals_plain(stacked, circular, x, threads, processes):
+    y = stacked(x)
+    for ctx in (threads, processes):
+        D = distribute(stacked, ctx)
+        check_same(D(tensors(x)), y)
+        check_same(D.A_adjoint(tensors(y)), stacked.A_adjoint(y))
+        check_same(D.A_adjoint_A(tensors(x)), stacked.A_adjoint_A(x))
+        check_same(D.A_adjoint_A(tensors(x), method="tree"), D.A_adjoint_A(x, method="tree"))
+        assert D.compute_norm(tensors(x)) == D.compute_norm(x)
+    D = distribute(circular, threads)
+    check_same(D.A_dagger(tensors(circular(x))), circular.A_dagger(circular(x)))
+
+
+def test_sequences_of_tensors_are_measurements(stacked, x):
+    y = stacked(x)
+    for kind in (list, tuple, Measurements):
+        check_same(stacked.A_adjoint(kind(tensors(y))), stacked.A_adjoint(y))
+        check_same(stacked.A_vjp(torch.from_numpy(x), kind(tensors(y))), stacked.A_adjoint(y))
+
+
+def test_batches(stacked, x):
+    whole = stacked(torch.from_numpy(x))
+    for i in range(len(x)):
+        one = stacked(torch.from_numpy(x[i]))
+        assert [torch.equal(a[i], b) for a, b in zip(whole, one, strict=True)] == [True] * len(whole)
+
+
+# -- memory ------------------------------------------------------------------------------------------------
+
+SEEN: list = []
+
+
+@value
+class Witness(LinearPhysics):
+    """Twice the image; what came in and what went out is noted."""
+
+    def _forward(self, x):
+        SEEN.append((x, 2 * x))
+        return SEEN[-1][1]
+
+    def _adjoint(self, y, shape):
+        return self._forward(y)
+
+
+@pytest.fixture
+def seen():
+    SEEN.clear()
+    yield SEEN
+    SEEN.clear()
+
+
+def pointer(array):
+    return array.__array_interface__["data"][0]
+
+
+@pytest.mark.parametrize("make", [lambda A: A, lambda A: A.H], ids=["A", "A.H"])
+def test_no_copy(make, seen):
+    x = torch.rand(3, 8)
+    y = make(Witness())(x)
+    ((came, went),) = seen
+    assert type(came) is np.ndarray
+    assert pointer(came) == x.data_ptr()
+    assert y.data_ptr() == pointer(went)
+    y[0, 0] = -1  # writable, and the operator's own result
+    assert went[0, 0] == -1
+
+
+def test_no_copy_of_measurements(seen):
+    A = stack(Witness(), Witness())
+    x = torch.rand(3, 8, requires_grad=True)
+    y = A(x)
+    assert [pointer(came) for came, _ in seen] == [x.data_ptr()] * 2
+    assert [t.data_ptr() for t in y] == [pointer(went) for _, went in seen]
+    seen.clear()
+    A.A_adjoint(y)
+    assert [pointer(came) for came, _ in seen] == [t.data_ptr() for t in y]
+
+
+def test_tensors_of_any_layout_in_memory(blur, seen):
+    base = torch.rand(8, 6, 5, dtype=torch.complex64)
+    cases = [
+        base.real.mT,
+        base.real[::2, ::3],
+        base.real[0].expand(4, 6, 5),
+        base.conj(),
+        base.conj().imag,
+        torch.flip(base.real, (0,)),
+        base.real.permute(1, 2, 0),
+        torch.nn.Parameter(base.real.clone()).detach(),
+    ]
+    assert cases[3].is_conj()
+    assert cases[4].is_neg()
+    for given in cases:
+        plain = given.resolve_conj().resolve_neg().numpy().copy()
+        check_same(blur(given), blur(plain))
+        check_same(Witness()(given), 2 * plain)
+    assert seen[2][0].strides[0] == 0  # an expanded tensor is not made larger
+
+
+@value
+class Awkward(LinearPhysics):
+    """Results that a tensor cannot share: backwards in memory, and forbidden to be written to."""
+
+    kept: np.ndarray
+
+    def _forward(self, x):
+        return x[..., ::-1]
+
+    def _adjoint(self, y, shape):
+        return np.broadcast_to(self.kept, shape)
+
+
+def test_results_that_a_tensor_cannot_share():
+    kept = np.arange(4.0)
+    kept.flags.writeable = False
+    A = Awkward(kept)
+    x = torch.arange(8.0, dtype=torch.float64).reshape(2, 4)
+    assert A(x).tolist() == x.flip(-1).tolist()
+    for shape in ((4,), (2, 4)):
+        y = A.H(x.reshape(shape) if len(shape) > 1 else x[0])
+        assert y.tolist() == np.broadcast_to(kept, shape).tolist()
+        y.zero_()
+        assert kept.tolist() == [0, 1, 2, 3]
+
+
+@value
+class Total(LinearPhysics):
+    """The sum over one axis of length 4."""
+
+    range_ndim = 0
+
+    def _forward(self, x):
+        return x.sum(-1)
+
+    def _adjoint(self, y, shape):
+        return np.broadcast_to(y[..., None], shape)
+
+    def _range_shape(self, shape):
+        return shape[:-1]
+
+    def _domain_shape(self, shape):
+        return (*shape, 4)
+
+
+def test_scalars():
+    """NumPy gives a sum over all axes as a scalar, which has no memory to share."""
+    total = Total()(torch.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True))
+    assert (total.shape, total.dtype, total.item()) == ((), torch.float32, 10)
+    assert torch.equal(
+        torch.autograd.grad(total, total.grad_fn.next_functions[0][0].variable)[0], torch.ones(4)
+    )
+    assert torch.equal(Total().H(torch.tensor(2.0)), torch.full((4,), 2.0))
+
+
+def test_the_size_that_dask_sees():
+    assert 4_000_000 <= dask.sizeof.sizeof(torch.zeros(1000, 1000)) < 4_010_000
+    assert dask.sizeof.sizeof(Measurements([torch.zeros(1000, 500), torch.zeros(10)])) > 2_000_000
+
+
+# -- measurements ------------------------------------------------------------------------------------------
+
+
+def test_measurements_of_tensors(stacked, x):
+    n, t = stacked(x), stacked(torch.from_numpy(x))
+    check_same(2 * t - t / 4 + 1, 2 * n - n / 4 + 1)
+    check_same(t + list(t), n + n)
+    check_same(-t * t, -n * n)
+    check_same(1 - t, 1 - n)
+    check_same(t[1:], n[1:])
+    check_same(t.map(abs), n.map(abs))
+    for scalar in (np.float32(2), np.float64(2), torch.tensor(2.0)):  # none lifts float32
+        check_same(scalar * t, 2 * n)
+        check_same(t / scalar, n / 2)
+    assert t.norm() == pytest.approx(n.norm(), rel=1e-6)
+    assert type(t.norm()) is float
+    assert t.shapes == n.shapes
+    assert t.nbytes == n.nbytes
+    assert "torch float32" in repr(t)
+
+
+def test_measurements_stack(circular, mixed, x):
+    t = circular(torch.from_numpy(x))
+    check_same(t.stack(), circular(x).stack())
+    with pytest.raises(ShapeError, match="one shape"):
+        mixed(torch.from_numpy(x)).stack()
+    with pytest.raises(ShapeError, match=r"scalar or measurements.*torch\.Tensor"):
+        t * torch.from_numpy(x)
+
+
+# -- parameters and devices --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int32])
+def test_a_tensor_as_filter(dtype, x):
+    kernel = (10 * torch.rand(3, 4, generator=torch.Generator().manual_seed(0))).to(dtype)
+    A = Blur(filter=kernel)
+    assert Blur(filter=kernel.numpy()) == A
+    assert A.filter.dtype == np.float64
+    check_same(A(torch.from_numpy(x)), Blur(kernel.numpy())(x))
+    before = A.filter.copy()
+    kernel.zero_()  # the operator has its own
+    np.testing.assert_array_equal(A.filter, before)
+    assert Blur(kernel.T) == Blur(kernel.T.numpy())
+
+
+def test_a_filter_is_a_constant():
+    kernel = torch.nn.Parameter(torch.rand(3, 3))
+    with pytest.warns(DaskphysWarning, match=r"no gradient reaches this tensor.*x\.detach\(\)"):
+        A = Blur(kernel)
+    assert Blur(kernel.detach()) == A
+
+
+def test_devices(blur, circular, x):
+    cpu = torch.device("cpu")
+    for device in (cpu, "cpu", torch.device("cpu", 0), torch.from_numpy(x).device):
+        assert Blur(blur.filter, device=device) == blur
+        assert circular.to(device) is circular
+        assert gaussian_blur(2.0, device=device).shape == (1, 1, 15, 15)
+    with pytest.raises(DeviceError, match="'meta'"):
+        Blur(blur.filter, device=torch.device("meta"))
+
+
+def test_distributed_to_a_device(circular, threads):
+    D = distribute(circular, threads)
+    assert D.to(torch.device("cpu")) is D
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU")
+def test_a_missing_gpu(blur):
+    with pytest.raises((MissingDependencyError, DeviceError), match="cuda:0"):
+        Blur(blur.filter, device=torch.device("cuda"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_on_a_gpu(operator, name, x):
+    make, argument = PRODUCTS[name]
+    product = make(operator)
+    given = tensors(x if argument == "x" else operator(x))
+    moved = given.map(torch.Tensor.cuda) if isinstance(given, Measurements) else given.cuda()
+    got, expected = product(moved), product(given)
+    for g, e in zip(got, expected, strict=True) if isinstance(got, Measurements) else [(got, expected)]:
+        assert g.device == torch.device("cuda:0")
+        torch.testing.assert_close(g.cpu(), e)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_on_a_gpu_memory_and_gradients(blur, seen):
+    x = torch.rand(3, 8, 9, device="cuda", requires_grad=True)
+    y = Witness()(x)
+    ((came, went),) = seen
+    assert came.data.ptr == x.data_ptr()
+    assert y.data_ptr() == went.data.ptr
+    blur(x).sum().backward()
+    assert x.grad.device == x.device
+    torch.testing.assert_close(x.grad.cpu(), blur.H(torch.ones(3, 8, 9)))
+    double = torch.rand(4, 5, device="cuda", dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(blur, (double,))
+
+
+# -- what bad input gets -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool, torch.float16, torch.bfloat16])
+def test_wrong_dtype(blur, circular, dtype):
+    x = torch.ones(8, 8, dtype=dtype)
+    message = rf"got {dtype}: cast it first, as in x\.to\(torch\.float32\)"
+    with pytest.raises(DtypeError, match=r"Blur\(3×4, circular\) expected .*" + message):
+        blur(x)
+    with pytest.raises(DtypeError, match=message):
+        circular.A_adjoint([x] * 3)
+    assert blur(x.to(torch.float32)).dtype == torch.float32
+
+
+def test_measurements_of_two_dtypes(circular):
+    x = torch.ones(8, 8)
+    with pytest.raises(DtypeError, match="float32, float64"):
+        circular.A_adjoint([x, x.double(), x])
+
+
+def test_kinds_are_not_mixed(circular, x):
+    t = torch.from_numpy(x)
+    for given in ([t, x, t], (x, t, x), Measurements([t, x, x])):
+        with pytest.raises(UnsupportedArrayError, match=r"one kind of array, got .*torch\.Tensor"):
+            circular.A_adjoint(given)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR:UserWarning")
+def test_tensors_without_memory_of_an_array(blur):
+    dense = torch.ones(8, 8)
+    for given in (dense.to_sparse(), dense.to_sparse_csr()):
+        with pytest.raises(UnsupportedArrayError, match=r"Blur.* expected a dense tensor.*x\.to_dense\(\)"):
+            blur(given)
+        with pytest.raises(UnsupportedArrayError, match="dense tensor"):
+            Blur(given)
+    with pytest.raises(UnsupportedArrayError, match=r"CPU or CUDA device, got meta: x\.cpu\(\)"):
+        blur(dense.to("meta"))
+
+
+def test_parameters_that_numpy_has_not():
+    with pytest.raises(DtypeError, match=r"bfloat16: cast it first, as in x\.to\(torch\.float32\)"):
+        Blur(torch.ones(3, 3, dtype=torch.bfloat16))
+    with pytest.raises(DtypeError, match="filter"):
+        Blur(torch.ones(3, 3, dtype=torch.float16))
+
+
+def test_wrong_shapes(blur, circular):
+    with pytest.raises(ShapeError, match="at least 3×4"):
+        blur(torch.ones(2, 2))
+    with pytest.raises(ShapeError, match=r"got shape \(8,\)"):
+        blur(torch.ones(8))
+    with pytest.raises(ShapeError, match="positive integers"):
+        blur(torch.ones(0, 8, 8))
+    with pytest.raises(ShapeError, match="measurements of 3 sensors, got 2"):
+        circular.A_adjoint([torch.ones(8, 8)] * 2)
+    with pytest.raises(ShapeError, match=r"measurements of 3 sensors.* torch\.Tensor of shape \(3, 8, 8\)"):
+        circular.A_adjoint(torch.ones(3, 8, 8))
+
+
+def test_the_door_is_found_for_subclasses():
+    assert doors.door_of(torch.nn.Parameter(torch.ones(2))) is doors.door_of(torch.ones(2))

@@ -1,0 +1,36 @@
+"""Notebooks are kept without outputs (``pytest --nbmake notebooks`` runs them)."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_stripped(path):
+    notebook = json.loads(path.read_text("utf-8"))
+    assert notebook["metadata"] == METADATA
+    assert notebook["nbformat"] == 4
+    for cell in notebook["cells"]:
+        assert cell["metadata"] == {}
+        assert "".join(cell["source"]).strip()
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            assert cell["execution_count"] is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_explains_before_it_computes(path):
+    kinds = [cell["cell_type"] for cell in json.loads(path.read_text("utf-8"))["cells"]]
+    assert kinds[0] == "markdown"
+    assert kinds.count("markdown") >= kinds.count("code") / 2
