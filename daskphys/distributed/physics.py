@@ -230,6 +230,7 @@ class DistributedPhysics(LinearPhysics):
                 # Image data that only a lost worker had is gone; the operators are rebuilt by the scheduler.
                 if attempt == MAX_ATTEMPTS:
                     raise
+                time.sleep(0.1 * attempt)  # the scheduler may not have seen the loss yet
                 continue
             self.__dict__["_last"] = Call(
                 name,
@@ -259,7 +260,10 @@ class DistributedPhysics(LinearPhysics):
     def _scatter(self, arrays: Any, home: Hashable, key: str) -> list[Future]:
         hosts = {f"{key}-{i}": backend.to_numpy(a) for i, a in enumerate(arrays)}
         where = None if home is None else [home]
-        return list(self.ctx.client.scatter(hosts, workers=where, hash=False).values())
+        try:
+            return list(self.ctx.client.scatter(hosts, workers=where, hash=False).values())
+        except KeyError as error:  # the scheduler has just struck this worker off
+            raise WorkersLostError from error
 
     # -- what a call did, and how it looks --------------------------------------------------------------------
 

@@ -135,4 +135,4 @@ def test_workers_that_join_and_leave(blurs: StackedPhysics, mixed: StackedPhysic
                 ctx.client.run_on_scheduler(lambda: None)
             for plain, D in operators:
                 assert_same_bits(results(D, image), results(plain, image))
-                assert sorted(i for held in D.placement.values() for i in set(held)) == D.local_indexes
+                assert sorted({i for held in D.placement.values() for i in held}) == D.local_indexes

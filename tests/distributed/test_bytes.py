@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -52,13 +53,17 @@ def test_operators_are_sent_once(
     D = distribute(heavy, processes)
     # From the client to the scheduler, and from there to the block's worker.
     assert heavy.nbytes <= written.since(before) <= 2.2 * heavy.nbytes
-    for _ in range(3):
-        before = written.total
-        D.A_adjoint(y)
-        # Each sensor's measurement goes by the scheduler to its worker; the sum comes back on the same way.
-        assert written.since(before) < 3 * y.nbytes + 100_000 < heavy.nbytes
+    light = distribute(stack(*[Blur(np.ones((3, 3)) / (i + 1)) for i in range(6)]), processes)
+    for call in (lambda P: P.A_adjoint(y), lambda P: P(x), lambda P: P.A_adjoint_A(x, method="tree")):
+        sent = []
+        for P in (light, D, D, D):
+            before = written.total
+            call(P)
+            sent.append(written.since(before))
+        # A call of large operators sends what a call of small ones does: images alone.
+        assert max(sent) - min(sent) < 0.1 * heavy.nbytes
     assert D.report().bytes_operators == heavy.nbytes
-    assert D.report().bytes_sent < y.nbytes + 10_000
+    assert D.report().bytes_sent < 2 * x.nbytes
 
 
 def test_distributing_twice_keeps_one_copy(processes: DistributedContext, heavy: StackedPhysics) -> None:
@@ -76,13 +81,18 @@ def test_a_merged_product_sends_nothing(
     x = np.random.default_rng(1).random((128, 128), dtype=np.float32)
     D = distribute(heavy, processes)
     D.A_adjoint_A(x)
-    messages = processes.client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter)
+    settled, now = -1, transitions(processes)
+    while settled != now:  # the scheduler is still forgetting the set-up
+        time.sleep(0.3)
+        settled, now = now, transitions(processes)
     D.A_adjoint_A(x)
-    assert D.report().tasks == 0
-    assert D.report().transforms == 2
-    assert messages == processes.client.run_on_scheduler(
-        lambda dask_scheduler: dask_scheduler.transition_counter
-    )
+    assert (D.report().tasks, D.report().transforms) == (0, 2)
+    assert transitions(processes) == now
+
+
+def transitions(ctx: DistributedContext) -> int:
+    """How many changes of a task's state the scheduler has made so far."""
+    return int(ctx.client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter))
 
 
 def test_a_factory_sends_no_parameters(processes: DistributedContext, written: Written) -> None:

@@ -60,7 +60,7 @@ def test_cuda_asked_for_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingDependencyError, match="cuda13"):
         DistributedContext(cluster="cuda")
     with pytest.raises(MissingDependencyError, match="cuda13"):
-        DistributedContext(device="cuda")
+        DistributedContext(device="cuda", n_workers=1)
 
 
 @needs_no_gpu

@@ -73,7 +73,7 @@ def test_a_local_cluster_of_threads() -> None:
         assert default_client() is ctx.client
         opened = listening() - before
         assert {host for host, _ in opened} == {"127.0.0.1"}
-        assert ctx.dashboard_link == f"http://127.0.0.1:{next(iter(opened))[1]}/status"
+        assert ctx.dashboard_link in {f"http://127.0.0.1:{port}/status" for _, port in opened}
         assert not children()
     assert listening() == before
     assert threading.active_count() < threads + 60

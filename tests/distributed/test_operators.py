@@ -61,7 +61,7 @@ def test_a_failing_factory(threads: DistributedContext) -> None:
             else Blur(np.full((3, 3), np.nan))
         )
 
-    with pytest.raises(ParameterError, match="sensor 2: .*NaN"):
+    with pytest.raises(ParameterError, match=r"sensor 2: .*NaN"):
         distribute(raising, threads, num_operators=3)
 
     def other(index: int) -> Any:
@@ -77,7 +77,7 @@ def test_bad_input(threads: DistributedContext, blurs: StackedPhysics, image: np
         D((image * 255).astype(np.int64))
     with pytest.raises(ShapeError, match="kernel"):
         D(image[:, :4, :4])
-    with pytest.raises(ShapeError, match="7 sensors.*got 3"):
+    with pytest.raises(ShapeError, match=r"7 sensors.*got 3"):
         D.A_adjoint(D(image)[:3])
     with pytest.raises(ShapeError, match="sensor 1"):
         D.A_adjoint([a[..., : 48 - i] for i, a in enumerate(D(image))])
