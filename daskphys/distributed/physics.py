@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
 from collections.abc import Callable, Hashable, Iterator
@@ -210,41 +211,36 @@ class DistributedPhysics(LinearPhysics):
         return doors.apply(DistributedGram(self, method), x)
 
     def _run(self, method: str, value: Any, add: Callable[..., Any], *args: Any) -> Any:
-        """One product on the cluster: the image goes out, tasks run where their blocks are, the result returns."""
+        """One product on the cluster, again where workers were lost that held its image."""
         begin = time.perf_counter()
         call = uuid.uuid4().hex[:12]
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            client, blocks = self.ctx.client, self.holding.blocks()
-            name = f"{call}-{attempt}"
-            builder = GraphBuilder(name)
+        for attempt in itertools.count(1):
             try:
-                sent = self._send(value, blocks, name)
-                wanted = add(builder, name, blocks, _refs(sent), *args)
-                many = isinstance(wanted, list)
-                keys = [r.key for r in wanted] if many else [wanted.key]
-                futures = client.get(builder.build(), keys, sync=False)
-                wait_here(self.ctx, futures, set(blocks.homes) - {None})
-                results = client.gather(futures)
-                result = results if many else results[0]
+                result, tasks = self._submit(f"{call}-{attempt}", value, add, args)
+                break
+            except DaskphysError:
+                raise
             except (CancelledError, OSError, WorkersLostError):
-                # Image data that only a lost worker had is gone; the operators are rebuilt by the scheduler.
                 if attempt == MAX_ATTEMPTS:
                     raise
                 time.sleep(0.1 * attempt)  # the scheduler may not have seen the loss yet
-                continue
-            self.__dict__["_last"] = Call(
-                name,
-                method,
-                len(builder),
-                time.perf_counter() - begin,
-                _nbytes(value),
-                _nbytes(result),
-                0,
-                attempt,
-            )
-            sample = value[0] if isinstance(value, Measurements) else value
-            return backend.like(result, sample) if backend.is_array(result) and sample is not None else result
-        raise AssertionError("unreachable")
+        seconds, sizes = time.perf_counter() - begin, (_nbytes(value), _nbytes(result))
+        self.__dict__["_last"] = Call(f"{call}-{attempt}", method, tasks, seconds, *sizes, attempts=attempt)
+        sample = value[0] if isinstance(value, Measurements) else value
+        return backend.like(result, sample) if backend.is_array(result) and sample is not None else result
+
+    def _submit(self, name: str, value: Any, add: Callable[..., Any], args: Any) -> tuple[Any, int]:
+        """The image goes out, tasks run where their blocks are, the result returns; and how many tasks."""
+        client, blocks = self.ctx.client, self.holding.blocks()
+        sent = self._send(value, blocks, name)
+        builder = GraphBuilder(name)
+        wanted = add(builder, name, blocks, _refs(sent), *args)
+        many = isinstance(wanted, list)
+        keys = [r.key for r in wanted] if many else [wanted.key]
+        futures = client.get(builder.build(), keys, sync=False)
+        wait_here(self.ctx, futures, set(blocks.homes) - {None})
+        results = client.gather(futures)
+        return results if many else results[0], len(builder)
 
     def _send(self, value: Any, blocks: calls.Blocks, name: str) -> Any:
         """Futures of the image, or of each sensor's measurement, where they are needed first."""

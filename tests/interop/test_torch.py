@@ -157,11 +157,11 @@ def test_no_copy_of_measurements(seen):
 
 
 def test_tensors_of_any_layout_in_memory(blur, seen):
-    base = torch.rand(8, 6, 5, dtype=torch.complex64)
+    base = torch.rand(8, 9, 7, dtype=torch.complex64)
     cases = [
         base.real.mT,
         base.real[::2, ::3],
-        base.real[0].expand(4, 6, 5),
+        base.real[0].expand(4, 9, 7),
         base.conj(),
         base.conj().imag,
         torch.flip(base.real, (0,)),
