@@ -84,7 +84,7 @@ def auto_cluster(n_workers: int | None, processes: bool | None) -> tuple[Any, st
             return start_cuda_cluster(n_workers), "cuda", []
         except (DeviceError, MissingDependencyError) as error:
             note = f"NVML sees {seen} GPUs, but they are not used: {error}"
-            warnings.warn(note, FallbackWarning, stacklevel=5)
+            warnings.warn(note, FallbackWarning, stacklevel=6)
             return start_cluster(n_workers, processes), "cpu", [note]
     return start_cluster(n_workers, processes), "cpu", []
 

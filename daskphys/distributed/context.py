@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import dask
-from dask.utils import parse_timedelta
 from distributed import Client
 from distributed.utils import format_dashboard_link
 
 from daskphys.distributed import cluster as clusters
+from daskphys.distributed import connecting
 from daskphys.errors import (
     ContextClosedError,
     DeviceError,
     NoWorkersError,
-    ParameterError,
-    SchedulerUnreachableError,
     checks_keywords,
-    describe,
 )
 from daskphys.markup import bytes_text, card, counted, link
 
@@ -90,53 +85,43 @@ class DistributedContext:
         self._cluster: Any = None
         self._client: Client | None = None
         self._owns_client = False
-        _check_arguments(client, address, scheduler_file, cluster, n_workers, processes, device)
+        asked = connecting.Asked(client, address, scheduler_file, cluster, n_workers, processes, device)
         try:
-            found = self._open(client, address, scheduler_file, cluster, n_workers, processes, device)
+            found = self._open(asked)
             self._wait()
             self.device = _device(self.client, found if device == "auto" else device)
         except BaseException:
             self.close()
             raise
 
-    def _open(
-        self,
-        client: Client | None,
-        address: str | None,
-        scheduler_file: str | os.PathLike[str] | None,
-        cluster: Any,
-        n_workers: int | None,
-        processes: bool | None,
-        device: str,
-    ) -> str:
-        """Find or start a cluster; returns the device of its workers."""
-        if client is not None:
-            self._client = client
-        elif address is not None or scheduler_file is not None:
-            self._client = _connect(address, scheduler_file)
+    def _open(self, asked: connecting.Asked) -> str:
+        """Find or start a cluster; returns the device of its workers, or "auto" where that is to be found out."""
+        if asked.client is not None:
+            self._client = asked.client
+        elif asked.address is not None or asked.scheduler_file is not None:
+            self._client = connecting.connect(asked.address, asked.scheduler_file)
             self._owns_client = True
-        elif not isinstance(cluster, str):
-            self._client, self._owns_client = Client(cluster), True
+        elif not isinstance(asked.cluster, str):
+            self._client, self._owns_client = Client(asked.cluster), True
+        elif asked.anything and (current := connecting.current_client()) is not None:
+            self._client = current
         else:
-            current = _current_client()
-            if current is not None and cluster == "auto" and n_workers is None and processes is None:
-                self._client = current
-                return "auto"
-            kind = (
-                "local" if device == "cpu" and cluster == "auto" else "cuda" if device == "cuda" else cluster
-            )
-            if kind == "cuda":
-                self._cluster, found = clusters.start_cuda_cluster(n_workers), "cuda"
-            elif kind == "local":
-                self._cluster, found = clusters.start_cluster(n_workers, processes), "cpu"
-            else:
-                self._cluster, found, self.fallbacks = clusters.auto_cluster(n_workers, processes)
-            self._client, self._owns_client = Client(self._cluster), True
-            return found
+            return self._start(asked)
         return "auto"
 
+    def _start(self, asked: connecting.Asked) -> str:
+        found = "cpu"
+        if asked.kind == "cuda":
+            self._cluster, found = clusters.start_cuda_cluster(asked.n_workers), "cuda"
+        elif asked.kind == "local":
+            self._cluster = clusters.start_cluster(asked.n_workers, asked.processes)
+        else:
+            self._cluster, found, self.fallbacks = clusters.auto_cluster(asked.n_workers, asked.processes)
+        self._client, self._owns_client = Client(self._cluster), True
+        return found
+
     def _wait(self) -> None:
-        timeout = _timeout()
+        timeout = connecting.timeout()
         try:
             self.client.wait_for_workers(1, timeout=timeout)
         except TimeoutError as error:
@@ -224,85 +209,6 @@ class DistributedContext:
             *(("fallback", note) for note in self.fallbacks),
         ]
         return card(repr(self), rows)
-
-
-def _check_arguments(
-    client: Any,
-    address: Any,
-    scheduler_file: Any,
-    cluster: Any,
-    n_workers: Any,
-    processes: Any,
-    device: Any,
-) -> None:
-    given = {
-        "client": client is not None,
-        "address": address is not None,
-        "scheduler_file": scheduler_file is not None,
-        "cluster": not isinstance(cluster, str) or cluster != "auto",
-    }
-    named = [name for name, there in given.items() if there]
-    if len(named) > 1:
-        raise ParameterError(
-            f"DistributedContext expected one of {', '.join(given)}, got {' and '.join(named)}"
-        )
-    started = [k for k, v in {"n_workers": n_workers, "processes": processes}.items() if v is not None]
-    if started and named and not isinstance(cluster, str | None.__class__):
-        raise ParameterError(
-            f"DistributedContext starts nothing with cluster= given, so {started[0]}= has no meaning"
-        )
-    if started and (given["client"] or given["address"] or given["scheduler_file"]):
-        raise ParameterError(
-            f"DistributedContext starts nothing with {named[0]}= given, so {started[0]}= has no meaning"
-        )
-    if client is not None and not isinstance(client, Client):
-        raise ParameterError(
-            f"DistributedContext expected client as a distributed.Client, got {describe(client)}"
-        )
-    if client is not None and client.asynchronous:
-        raise ParameterError(
-            "DistributedContext expected a synchronous client: Client(..., asynchronous=False)"
-        )
-    if isinstance(cluster, str) and cluster not in ("auto", "local", "cuda"):
-        raise ParameterError(
-            f"DistributedContext expected cluster as 'auto', 'local', 'cuda' or a cluster, got {cluster!r}"
-        )
-    if n_workers is not None and (not isinstance(n_workers, int) or n_workers < 1):
-        raise ParameterError(
-            f"DistributedContext expected n_workers as a positive integer, got {n_workers!r}"
-        )
-    if device not in ("auto", "cpu", "cuda"):
-        raise ParameterError(f"DistributedContext expected device as 'auto', 'cpu' or 'cuda', got {device!r}")
-    if cluster == "cuda" and device == "cpu":
-        raise ParameterError("DistributedContext got cluster='cuda' with device='cpu': leave one of them out")
-
-
-def _timeout() -> float:
-    return float(parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"), default="s"))
-
-
-def _current_client() -> Client | None:
-    try:
-        client = Client.current()
-    except ValueError:
-        return None
-    return None if client.asynchronous else client
-
-
-def _connect(address: str | None, scheduler_file: str | os.PathLike[str] | None) -> Client:
-    where = address if address is not None else str(scheduler_file)
-    if scheduler_file is not None and not Path(scheduler_file).exists():
-        raise SchedulerUnreachableError(
-            f"the scheduler file {where} does not exist: start `dask scheduler --scheduler-file {where}` first"
-        )
-    timeout = _timeout()
-    try:
-        return Client(address, scheduler_file=scheduler_file and str(scheduler_file), timeout=timeout)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise SchedulerUnreachableError(
-            f"no scheduler answers at {where} within {timeout:g} s: check the address, and that `dask scheduler` "
-            f"runs there ({error})"
-        ) from error
 
 
 def _device(client: Client, wanted: str) -> str:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-import uuid
-from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import CancelledError
+from collections.abc import Iterator
 from typing import Any, Literal
 
-from distributed import Future
-
 from daskphys import backend, doors
-from daskphys.distributed import calls, drawing, ledger, transport
+from daskphys.distributed import calls, drawing
 from daskphys.distributed.context import DistributedContext
-from daskphys.distributed.holding import Holding, WorkersLostError, wait_here
+from daskphys.distributed.holding import Holding
 from daskphys.distributed.recipes import Recipe, recipe_of
 from daskphys.distributed.report import Call, Report
+from daskphys.distributed.runner import Runner
 from daskphys.errors import DaskphysError, ParameterError, checks_keywords, describe
 from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
@@ -27,9 +23,6 @@ from daskphys.physics.measurements import Measurements
 from daskphys.physics.spaces import Images, Sensors
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
-
-#: How often a call is submitted when workers that held its image are lost.
-MAX_ATTEMPTS = 5
 
 
 @checks_keywords
@@ -89,14 +82,17 @@ class DistributedPhysics(LinearPhysics):
     """
 
     def __init__(self, recipe: Recipe, ctx: DistributedContext, chunks: Any, replicas: int) -> None:
-        self.__dict__.update(recipe=recipe, ctx=ctx, bounds=cut(len(recipe), chunks), _last=None)
-        self.__dict__["holding"] = Holding(recipe, ctx, self.bounds, replicas)
+        bounds = cut(len(recipe), chunks)
+        holding = Holding(recipe, ctx, bounds, replicas)
+        self.__dict__.update(
+            recipe=recipe, ctx=ctx, bounds=bounds, holding=holding, runner=Runner(ctx, holding)
+        )
 
     recipe: Recipe
     ctx: DistributedContext
     bounds: tuple[tuple[int, int], ...]
     holding: Holding
-    _last: Call | None
+    runner: Runner
 
     def _fields(self) -> dict[str, Any]:
         return {"token": self.recipe.token, "bounds": self.bounds}
@@ -173,17 +169,17 @@ class DistributedPhysics(LinearPhysics):
         return self.holding.facts.normal_kind
 
     def _forward(self, x: Any) -> Measurements:
-        blocks = self._run("A", x, calls.forward)
+        blocks = self.runner.run("A", x, calls.forward)
         return Measurements(backend.like(a, x) for block in blocks for a in block)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self._run("A_adjoint", y, calls.adjoint, shape)
+        return self.runner.run("A_adjoint", y, calls.adjoint, shape)
 
     def _adjoint_to(self, y: Any, shape: Any) -> Any:
-        return self._run("A_adjoint", y, calls.adjoint, None)
+        return self.runner.run("A_adjoint", y, calls.adjoint, None)
 
     def _gram(self, x: Any) -> Any:
-        return self._run("A_adjoint_A by the tree", x, calls.gram)
+        return self.runner.run("A_adjoint_A by the tree", x, calls.gram)
 
     def _normal(self, shape: Any) -> Any:
         space = tuple(shape[-self.holding.facts.domain_ndim :])
@@ -191,7 +187,7 @@ class DistributedPhysics(LinearPhysics):
         def add(builder: GraphBuilder, call: str, blocks: calls.Blocks, _: Any) -> Ref:
             return calls.normal(builder, call, blocks, space)
 
-        return derived.get(self, ("normal", space), lambda: self._run("normal", None, add))
+        return derived.get(self, ("normal", space), lambda: self.runner.run("normal", None, add))
 
     # -- products ------------------------------------------------------------------------------------------
 
@@ -210,82 +206,13 @@ class DistributedPhysics(LinearPhysics):
             raise ParameterError(f"{self!r}.A_adjoint_A expected method 'auto' or 'tree', got {method!r}")
         return doors.apply(DistributedGram(self, method), x)
 
-    def _run(self, method: str, value: Any, add: Callable[..., Any], *args: Any) -> Any:
-        """One product on the cluster, again where workers were lost that held its image."""
-        begin = time.perf_counter()
-        call = uuid.uuid4().hex[:12]
-        for attempt in itertools.count(1):
-            try:
-                result, tasks = self._submit(f"{call}-{attempt}", value, add, args)
-                break
-            except DaskphysError:
-                raise
-            except (CancelledError, OSError, WorkersLostError):
-                if attempt == MAX_ATTEMPTS:
-                    raise
-                time.sleep(0.1 * attempt)  # the scheduler may not have seen the loss yet
-        seconds, sizes = time.perf_counter() - begin, (_nbytes(value), _nbytes(result))
-        self.__dict__["_last"] = Call(f"{call}-{attempt}", method, tasks, seconds, *sizes, attempts=attempt)
-        sample = value[0] if isinstance(value, Measurements) else value
-        return backend.like(result, sample) if backend.is_array(result) and sample is not None else result
-
-    def _submit(self, name: str, value: Any, add: Callable[..., Any], args: Any) -> tuple[Any, int]:
-        """The image goes out, tasks run where their blocks are, the result returns; and how many tasks."""
-        client, blocks = self.ctx.client, self.holding.blocks()
-        sent = self._send(value, blocks, name)
-        builder = GraphBuilder(name)
-        wanted = add(builder, name, blocks, _refs(sent), *args)
-        many = isinstance(wanted, list)
-        keys = [r.key for r in wanted] if many else [wanted.key]
-        futures = client.get(builder.build(), keys, sync=False)
-        wait_here(self.ctx, futures, set(blocks.homes) - {None})
-        results = client.gather(futures)
-        return results if many else results[0], len(builder)
-
-    def _send(self, value: Any, blocks: calls.Blocks, name: str) -> Any:
-        """Futures of the image, or of each sensor's measurement, where they are needed first."""
-        if value is None:
-            return None
-        if not isinstance(value, Measurements):
-            return self._scatter([value], blocks.homes[0], f"image-{name}")[0]
-        futures: list[Future] = []
-        for (start, stop), _, home in blocks:
-            futures.extend(self._scatter(value[start:stop], home, f"measurement-{start}-{name}"))
-        return futures
-
-    def _scatter(self, arrays: Any, home: Hashable, key: str) -> list[Future]:
-        hosts = {f"{key}-{i}": backend.to_numpy(a) for i, a in enumerate(arrays)}
-        where = None if home is None else [home]
-        try:
-            return list(self.ctx.client.scatter(hosts, workers=where, hash=False).values())
-        except KeyError as error:  # the scheduler has just struck this worker off
-            raise WorkersLostError from error
-
     # -- what a call did, and how it looks --------------------------------------------------------------------
 
     def report(self) -> Report:
         """What the last call did, by block and worker."""
-        last = self._last
-        if last is None:
+        if self.runner.last is None:
             raise ParameterError(f"{self!r} has run nothing yet: call it, then report()")
-        entries, between = [], 0
-        if last.tasks:
-            for mine, taken in self.ctx.client.run(ledger.fetch, last.name).values():
-                entries.extend(mine)
-                between += taken
-        return Report(
-            method=last.method,
-            tasks=last.tasks,
-            seconds=last.seconds,
-            bytes_operators=self.holding.bytes_sent,
-            bytes_sent=last.bytes_sent,
-            bytes_between=between,
-            bytes_returned=last.bytes_returned,
-            transforms=last.transforms + sum(e.transforms for e in entries),
-            attempts=last.attempts,
-            blocks=sorted(entries, key=lambda e: (e.block is None, e.block or ())),
-            notes=tuple(self.ctx.fallbacks),
-        )
+        return self.runner.report(self.runner.last)
 
     def visualize(
         self, method: str = "A_adjoint", filename: str | None = "daskphys", format: str | None = None
@@ -344,17 +271,5 @@ class DistributedGram(Gram):
         with backend.count_transforms() as count:
             result = merged._forward(x)
         seconds = time.perf_counter() - begin
-        parent.__dict__["_last"] = Call("", "A_adjoint_A, merged", 0, seconds, transforms=count.total)
+        parent.runner.last = Call("", "A_adjoint_A, merged", 0, seconds, transforms=count.total)
         return result
-
-
-def _refs(sent: Any) -> Any:
-    return [Ref(f.key) for f in sent] if isinstance(sent, list) else None if sent is None else Ref(sent.key)
-
-
-def _nbytes(value: Any) -> int:
-    if value is None:
-        return 0
-    if isinstance(value, list | tuple):
-        return sum(_nbytes(v) for v in value)
-    return int(transport.sizeof(value))

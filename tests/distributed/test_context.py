@@ -201,7 +201,7 @@ def test_an_unreachable_scheduler(tmp_path: Path) -> None:
         ({"n_workers": 0}, "positive integer"),
         ({"device": "tpu"}, "'auto', 'cpu' or 'cuda'"),
         ({"address": "a", "scheduler_file": "b"}, "one of"),
-        ({"address": "tcp://127.0.0.1:1", "n_workers": 2}, "no meaning"),
+        ({"address": "tcp://127.0.0.1:1", "n_workers": 2}, "starts nothing"),
         ({"client": "tcp://127.0.0.1:1"}, "distributed.Client"),
         ({"cluster": "cuda", "device": "cpu"}, "leave one"),
     ],

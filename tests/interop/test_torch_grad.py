@@ -256,6 +256,6 @@ def test_a_loop_that_learns(circular, threads, on_cluster):
         loss = sum(((a - b) ** 2).sum() for a, b in zip(A(image), y, strict=True)) / 2
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < 1e-2 * losses[5] < 1e-2 * losses[0]
     assert image.dtype == image.grad.dtype == torch.float32

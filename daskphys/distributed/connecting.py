@@ -1,0 +1,101 @@
+"""Finding a cluster that runs already, and checking what a context is asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask
+from dask.utils import parse_timedelta
+from distributed import Client
+
+from daskphys.errors import ParameterError, SchedulerUnreachableError, describe
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a `DistributedContext` is asked for; its docstring explains each."""
+
+    client: Any = None
+    address: str | None = None
+    scheduler_file: str | os.PathLike[str] | None = None
+    cluster: Any = "auto"
+    n_workers: int | None = None
+    processes: bool | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        named = self._named
+        if len(named) > 1:
+            raise _refused(f"one of client, address, scheduler_file, cluster, got {' and '.join(named)}")
+        runs_already = bool(named) and self.cluster not in ("local", "cuda")
+        if runs_already and (self.n_workers is not None or self.processes is not None):
+            raise _refused(f"no n_workers and no processes with {named[0]}=, where it starts nothing")
+        if self.client is not None and not isinstance(self.client, Client):
+            raise _refused(f"client as a distributed.Client, got {describe(self.client)}")
+        if self.client is not None and self.client.asynchronous:
+            raise _refused("a synchronous client, got an asynchronous one: Client(..., asynchronous=False)")
+        if isinstance(self.cluster, str) and self.cluster not in ("auto", "local", "cuda"):
+            raise _refused(f"cluster as 'auto', 'local', 'cuda' or a cluster, got {self.cluster!r}")
+        if self.n_workers is not None and (not isinstance(self.n_workers, int) or self.n_workers < 1):
+            raise _refused(f"n_workers as a positive integer, got {self.n_workers!r}")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise _refused(f"device as 'auto', 'cpu' or 'cuda', got {self.device!r}")
+        if self.cluster == "cuda" and self.device == "cpu":
+            raise _refused("cluster='cuda' or device='cpu', got both: leave one of them out")
+
+    @property
+    def _named(self) -> list[str]:
+        """Which of the ways to a cluster were given."""
+        given = {"client": self.client, "address": self.address, "scheduler_file": self.scheduler_file}
+        chosen = not isinstance(self.cluster, str) or self.cluster != "auto"
+        return [k for k, v in given.items() if v is not None] + (["cluster"] if chosen else [])
+
+    @property
+    def anything(self) -> bool:
+        """Whether any cluster will do, one that runs already too."""
+        return not self._named and self.n_workers is None and self.processes is None
+
+    @property
+    def kind(self) -> str:
+        """The kind of cluster to start."""
+        if self.device == "cuda":
+            return "cuda"
+        return "local" if self.device == "cpu" else str(self.cluster)
+
+
+def _refused(what: str) -> ParameterError:
+    return ParameterError(f"DistributedContext expected {what}")
+
+
+def timeout() -> float:
+    """Seconds to wait for a scheduler or a worker: Dask's own setting."""
+    return float(parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"), default="s"))
+
+
+def current_client() -> Client | None:
+    """The client that Dask would use here, where there is a synchronous one."""
+    try:
+        client = Client.current()
+    except ValueError:
+        return None
+    return None if client.asynchronous else client
+
+
+def connect(address: str | None, scheduler_file: str | os.PathLike[str] | None) -> Client:
+    """A client of a running scheduler, or an error that names the address."""
+    where = address if address is not None else str(scheduler_file)
+    if scheduler_file is not None and not Path(scheduler_file).exists():
+        raise SchedulerUnreachableError(
+            f"the scheduler file {where} does not exist: start `dask scheduler --scheduler-file {where}` first"
+        )
+    seconds = timeout()
+    try:
+        return Client(address, scheduler_file=scheduler_file and str(scheduler_file), timeout=seconds)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SchedulerUnreachableError(
+            f"no scheduler answers at {where} within {seconds:g} s: check the address, and that `dask scheduler` "
+            f"runs there ({error})"
+        ) from error

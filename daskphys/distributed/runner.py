@@ -1,0 +1,122 @@
+"""Running one call of a distributed operator: the image out, tasks where their blocks are, the result back."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import uuid
+from collections.abc import Callable, Hashable
+from concurrent.futures import CancelledError
+from typing import Any
+
+from distributed import Future
+
+from daskphys import backend
+from daskphys.distributed import calls, ledger, transport
+from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.holding import Holding, WorkersLostError, wait_here
+from daskphys.distributed.report import Call, Report
+from daskphys.errors import DaskphysError
+from daskphys.graph.builder import GraphBuilder, Ref
+from daskphys.physics.measurements import Measurements
+
+#: How often a call is submitted when workers that held its image are lost.
+MAX_ATTEMPTS = 5
+
+
+class Runner:
+    """Runs calls over the blocks that workers hold, and remembers the last one.
+
+    Parameters
+    ----------
+    ctx, holding
+        The cluster, and the blocks on it.
+    """
+
+    def __init__(self, ctx: DistributedContext, holding: Holding) -> None:
+        self.ctx, self.holding = ctx, holding
+        self.last: Call | None = None
+
+    def run(self, method: str, value: Any, add: Callable[..., Any], *args: Any) -> Any:
+        """One product on the cluster, again where workers were lost that held its image."""
+        begin = time.perf_counter()
+        call = uuid.uuid4().hex[:12]
+        for attempt in itertools.count(1):
+            try:
+                result, tasks = self._submit(f"{call}-{attempt}", value, add, args)
+                break
+            except DaskphysError:
+                raise
+            except (CancelledError, OSError, WorkersLostError):
+                if attempt == MAX_ATTEMPTS:
+                    raise
+                time.sleep(0.1 * attempt)  # the scheduler may not have seen the loss yet
+        seconds, sizes = time.perf_counter() - begin, (_nbytes(value), _nbytes(result))
+        self.last = Call(f"{call}-{attempt}", method, tasks, seconds, *sizes, attempts=attempt)
+        sample = value[0] if isinstance(value, Measurements) else value
+        return backend.like(result, sample) if backend.is_array(result) and sample is not None else result
+
+    def _submit(self, name: str, value: Any, add: Callable[..., Any], args: Any) -> tuple[Any, int]:
+        """The image goes out, tasks run where their blocks are, the result returns; and how many tasks."""
+        client, blocks = self.ctx.client, self.holding.blocks()
+        sent = self._send(value, blocks, name)
+        builder = GraphBuilder(name)
+        wanted = add(builder, name, blocks, _refs(sent), *args)
+        many = isinstance(wanted, list)
+        keys = [r.key for r in wanted] if many else [wanted.key]
+        futures = client.get(builder.build(), keys, sync=False)
+        wait_here(self.ctx, futures, set(blocks.homes) - {None})
+        results = client.gather(futures)
+        return results if many else results[0], len(builder)
+
+    def _send(self, value: Any, blocks: calls.Blocks, name: str) -> Any:
+        """Futures of the image, or of each sensor's measurement, where they are needed first."""
+        if value is None:
+            return None
+        if not isinstance(value, Measurements):
+            return self._scatter([value], blocks.homes[0], f"image-{name}")[0]
+        futures: list[Future] = []
+        for (start, stop), _, home in blocks:
+            futures.extend(self._scatter(value[start:stop], home, f"measurement-{start}-{name}"))
+        return futures
+
+    def _scatter(self, arrays: Any, home: Hashable, key: str) -> list[Future]:
+        hosts = {f"{key}-{i}": backend.to_numpy(a) for i, a in enumerate(arrays)}
+        where = None if home is None else [home]
+        try:
+            return list(self.ctx.client.scatter(hosts, workers=where, hash=False).values())
+        except KeyError as error:  # the scheduler has just struck this worker off
+            raise WorkersLostError from error
+
+    def report(self, last: Call) -> Report:
+        """What a call did, asked of the workers that did it."""
+        entries, between = [], 0
+        if last.tasks:
+            for mine, taken in self.ctx.client.run(ledger.fetch, last.name).values():
+                entries.extend(mine)
+                between += taken
+        return Report(
+            method=last.method,
+            tasks=last.tasks,
+            seconds=last.seconds,
+            bytes_operators=self.holding.bytes_sent,
+            bytes_sent=last.bytes_sent,
+            bytes_between=between,
+            bytes_returned=last.bytes_returned,
+            transforms=last.transforms + sum(e.transforms for e in entries),
+            attempts=last.attempts,
+            blocks=sorted(entries, key=lambda e: (e.block is None, e.block or ())),
+            notes=tuple(self.ctx.fallbacks),
+        )
+
+
+def _refs(sent: Any) -> Any:
+    return [Ref(f.key) for f in sent] if isinstance(sent, list) else None if sent is None else Ref(sent.key)
+
+
+def _nbytes(value: Any) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, list | tuple):
+        return sum(_nbytes(v) for v in value)
+    return int(transport.sizeof(value))
