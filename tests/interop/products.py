@@ -4,7 +4,7 @@ import dask
 import dask.array as da
 import numpy as np
 
-from daskphys.physics import Blur, Measurements
+from daskphys.physics import Blur, LinearPhysics, Measurements, value
 
 #: The chunks of the image that the tests send through the doors.
 CHUNKS = ((2, 1, 1), (3,), (12,), (10,))
@@ -73,3 +73,46 @@ def check_lazy(lazy, eager, *, scheduler="threads", bits=True):
         assert (type(c), c.dtype) == (type(e), e.dtype)
         if bits:
             np.testing.assert_array_equal(c, e)
+
+
+# -- torch -------------------------------------------------------------------------------------------------
+
+SHORT = {
+    name: product
+    for name, product in (PRODUCTS | COMPLEX).items()
+    if name in ("A", "A.H", "A_adjoint_A", "A_A_adjoint", "2jA", "(2jA).H", "A + 2A + A", "A.H @ A", "A @ B")
+}
+
+
+def tensors(array):
+    """An array, or measurements, as tensors on the same memory."""
+    import torch
+
+    return array.map(torch.from_numpy) if isinstance(array, Measurements) else torch.from_numpy(array)
+
+
+def check_tensors(got, expected):
+    """Tensors, contiguous, of the dtype and the bits of NumPy arrays."""
+    import torch
+
+    assert isinstance(got, Measurements) == isinstance(expected, Measurements)
+    for t, e in zip(arrays(got), arrays(expected), strict=True):
+        assert type(t) is torch.Tensor
+        assert t.is_contiguous()
+        assert t.numpy().dtype == e.dtype
+        np.testing.assert_array_equal(t.numpy(), e)
+
+
+SEEN: list = []
+
+
+@value
+class Witness(LinearPhysics):
+    """Twice the image; what came in and what went out is noted."""
+
+    def _forward(self, x):
+        SEEN.append((x, 2 * x))
+        return SEEN[-1][1]
+
+    def _adjoint(self, y, shape):
+        return self._forward(y)

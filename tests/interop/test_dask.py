@@ -1,16 +1,14 @@
 """Dask arrays through operators: the bits of NumPy, and nothing computed or submitted before they are asked for."""
 
-import gc
-
 import dask
 import dask.array as da
 import numpy as np
 import pytest
+from interop.products import CHUNKS, COMPLEX, INNER, PRODUCTS, check_lazy, source
 
 from daskphys import backend
-from daskphys.distributed import distribute
-from daskphys.errors import ContextClosedError, SensorError
-from daskphys.physics import Blur, LinearPhysics, Measurements, stack, value
+from daskphys.physics import Blur, LinearPhysics, stack, value
+
 
 @pytest.fixture
 def x(image):
@@ -162,5 +160,3 @@ def test_ffts_in_tasks_use_one_thread(monkeypatch, merging, mixed, X):
             seen.clear()
             dask.compute(result, scheduler="threads")
             assert set(seen) == {1}
-
-

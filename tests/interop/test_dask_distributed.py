@@ -23,7 +23,6 @@ def X(image):
     return da.from_array(image, chunks=CHUNKS)
 
 
-
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_distributed_on_threads(stacked, name, x, X, threads, never_computes):
     make, argument = PRODUCTS[name]

@@ -14,7 +14,6 @@ def X(image):
     return da.from_array(image, chunks=((2, 2), 1, 12, 10))
 
 
-
 @pytest.fixture(params=["plain", "distributed"])
 def A(request, circular):
     return circular if request.param == "plain" else distribute(circular, request.getfixturevalue("threads"))

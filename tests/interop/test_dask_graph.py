@@ -8,7 +8,6 @@ from dask.graph_manipulation import bind, checkpoint, clone, wait_on
 from dask.highlevelgraph import HighLevelGraph
 
 from daskphys.distributed import distribute
-from daskphys.errors import DtypeError, NotClosedFormError, ShapeError, UnsupportedArrayError
 from daskphys.interop.dask import LazyMeasurements
 from daskphys.physics import Blur, Measurements, stack
 

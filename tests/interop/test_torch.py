@@ -3,50 +3,13 @@
 import dask.sizeof
 import numpy as np
 import pytest
+from interop.products import SEEN, SHORT, Witness, check_tensors, tensors
 
-from daskphys import doors
 from daskphys.distributed import distribute
-from daskphys.errors import (
-    DaskphysWarning,
-    DeviceError,
-    DtypeError,
-    MissingDependencyError,
-    ShapeError,
-    UnsupportedArrayError,
-)
-from daskphys.physics import Blur, LinearPhysics, Measurements, gaussian_blur, stack, value
+from daskphys.errors import ShapeError
+from daskphys.physics import LinearPhysics, Measurements, stack, value
 
 torch = pytest.importorskip("torch")
-
-INNER = Blur([[0.25, 0.5], [1.0, -0.5]])
-
-PRODUCTS = {
-    "A": (lambda A: A, "x"),
-    "A.H": (lambda A: A.H, "y"),
-    "A_adjoint": (lambda A: A.A_adjoint, "y"),
-    "A_adjoint_A": (lambda A: A.A_adjoint_A, "x"),
-    "A_A_adjoint": (lambda A: A.A_A_adjoint, "y"),
-    "2jA": (lambda A: 2j * A, "x"),
-    "(2jA).H": (lambda A: (2j * A).H, "y"),
-    "A + 2A": (lambda A: A + 2 * A, "x"),
-    "A.H @ A": (lambda A: A.H @ A, "x"),
-    "A @ B": (lambda A: A @ INNER, "x"),
-}
-
-
-def tensors(array):
-    """An array, or measurements, as tensors on the same memory."""
-    return array.map(torch.from_numpy) if isinstance(array, Measurements) else torch.from_numpy(array)
-
-
-def check_same(got, expected):
-    assert isinstance(got, Measurements) == isinstance(expected, Measurements)
-    pairs = zip(got, expected, strict=True) if isinstance(got, Measurements) else [(got, expected)]
-    for t, e in pairs:
-        assert type(t) is torch.Tensor
-        assert t.is_contiguous()
-        assert t.numpy().dtype == e.dtype
-        np.testing.assert_array_equal(t.numpy(), e)
 
 
 @pytest.fixture
@@ -55,47 +18,47 @@ def x(image):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
-@pytest.mark.parametrize("name", PRODUCTS)
+@pytest.mark.parametrize("name", SHORT)
 def test_the_bits_of_numpy(operator, name, dtype, x):
-    make, argument = PRODUCTS[name]
+    make, argument = SHORT[name]
     x = x.astype(dtype) * (1 - 2j if dtype[0] == "c" else 1)
     given = x.astype(dtype) if argument == "x" else operator(x.astype(dtype))
     product = make(operator)
-    check_same(product(tensors(given)), product(given))
+    check_tensors(product(tensors(given)), product(given))
 
 
 @pytest.mark.parametrize("rtol", [None, 0.3])
 def test_pseudo_inverse(merging, rtol, x):
     y = merging(x)
-    check_same(merging.A_dagger(tensors(y), rtol), merging.A_dagger(y, rtol))
+    check_tensors(merging.A_dagger(tensors(y), rtol), merging.A_dagger(y, rtol))
 
 
-@pytest.mark.parametrize("name", PRODUCTS)
+@pytest.mark.parametrize("name", SHORT)
 def test_distributed(stacked, name, x, threads):
-    make, argument = PRODUCTS[name]
+    make, argument = SHORT[name]
     product = make(distribute(stacked, threads))
     given = x if argument == "x" else stacked(x)
-    check_same(product(tensors(given)), product(given))
+    check_tensors(product(tensors(given)), product(given))
 
 
 def test_distributed_equals_plain(stacked, circular, x, threads, processes):
     y = stacked(x)
     for ctx in (threads, processes):
         D = distribute(stacked, ctx)
-        check_same(D(tensors(x)), y)
-        check_same(D.A_adjoint(tensors(y)), stacked.A_adjoint(y))
-        check_same(D.A_adjoint_A(tensors(x)), stacked.A_adjoint_A(x))
-        check_same(D.A_adjoint_A(tensors(x), method="tree"), D.A_adjoint_A(x, method="tree"))
+        check_tensors(D(tensors(x)), y)
+        check_tensors(D.A_adjoint(tensors(y)), stacked.A_adjoint(y))
+        check_tensors(D.A_adjoint_A(tensors(x)), stacked.A_adjoint_A(x))
+        check_tensors(D.A_adjoint_A(tensors(x), method="tree"), D.A_adjoint_A(x, method="tree"))
     D = distribute(circular, threads)
     assert D.compute_norm(tensors(x)) == circular.compute_norm(x)
-    check_same(D.A_dagger(tensors(circular(x))), circular.A_dagger(circular(x)))
+    check_tensors(D.A_dagger(tensors(circular(x))), circular.A_dagger(circular(x)))
 
 
 def test_sequences_of_tensors_are_measurements(stacked, x):
     y = stacked(x)
     for kind in (list, tuple, Measurements):
-        check_same(stacked.A_adjoint(kind(tensors(y))), stacked.A_adjoint(y))
-        check_same(stacked.A_vjp(torch.from_numpy(x), kind(tensors(y))), stacked.A_adjoint(y))
+        check_tensors(stacked.A_adjoint(kind(tensors(y))), stacked.A_adjoint(y))
+        check_tensors(stacked.A_vjp(torch.from_numpy(x), kind(tensors(y))), stacked.A_adjoint(y))
 
 
 def test_batches(stacked, x):
@@ -106,20 +69,6 @@ def test_batches(stacked, x):
 
 
 # -- memory ------------------------------------------------------------------------------------------------
-
-SEEN: list = []
-
-
-@value
-class Witness(LinearPhysics):
-    """Twice the image; what came in and what went out is noted."""
-
-    def _forward(self, x):
-        SEEN.append((x, 2 * x))
-        return SEEN[-1][1]
-
-    def _adjoint(self, y, shape):
-        return self._forward(y)
 
 
 @pytest.fixture
@@ -172,8 +121,8 @@ def test_tensors_of_any_layout_in_memory(blur, seen):
     assert cases[4].is_neg()
     for given in cases:
         plain = given.resolve_conj().resolve_neg().numpy().copy()
-        check_same(blur(given), blur(plain))
-        check_same(Witness()(given), 2 * plain)
+        check_tensors(blur(given), blur(plain))
+        check_tensors(Witness()(given), 2 * plain)
     assert seen[2][0].strides[0] == 0  # an expanded tensor is not made larger
 
 
@@ -242,15 +191,15 @@ def test_the_size_that_dask_sees():
 
 def test_measurements_of_tensors(stacked, x):
     n, t = stacked(x), stacked(torch.from_numpy(x))
-    check_same(2 * t - t / 4 + 1, 2 * n - n / 4 + 1)
-    check_same(t + list(t), n + n)
-    check_same(-t * t, -n * n)
-    check_same(1 - t, 1 - n)
-    check_same(t[1:], n[1:])
-    check_same(t.map(abs), n.map(abs))
+    check_tensors(2 * t - t / 4 + 1, 2 * n - n / 4 + 1)
+    check_tensors(t + list(t), n + n)
+    check_tensors(-t * t, -n * n)
+    check_tensors(1 - t, 1 - n)
+    check_tensors(t[1:], n[1:])
+    check_tensors(t.map(abs), n.map(abs))
     for scalar in (np.float32(2), np.float64(2), torch.tensor(2.0)):  # none lifts float32
-        check_same(scalar * t, 2 * n)
-        check_same(t / scalar, n / 2)
+        check_tensors(scalar * t, 2 * n)
+        check_tensors(t / scalar, n / 2)
     assert t.norm() == pytest.approx(n.norm(), rel=1e-6)
     assert type(t.norm()) is float
     assert t.shapes == n.shapes
@@ -260,7 +209,7 @@ def test_measurements_of_tensors(stacked, x):
 
 def test_measurements_stack(circular, mixed, x):
     t = circular(torch.from_numpy(x))
-    check_same(t.stack(), circular(x).stack())
+    check_tensors(t.stack(), circular(x).stack())
     with pytest.raises(ShapeError, match="one shape"):
         mixed(torch.from_numpy(x)).stack()
     with pytest.raises(ShapeError, match=r"scalar or measurements.*torch\.Tensor"):

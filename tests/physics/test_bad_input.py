@@ -45,8 +45,9 @@ def test_image_with_other_channels(padding):
 
 def test_image_without_channels():
     B = Blur(np.ones((3, 2, 2)))
-    with raises(ShapeError, repr(B), "3 or more axes (…, channel, height, width)", "got shape (8, 9)"):
+    with raises(ShapeError, repr(B), "3 or more axes", "got shape (8, 9)") as caught:
         B(np.ones((8, 9)))
+    assert "depth" not in str(caught.value)  # its axes are channel, height and width
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "float16", "object", "U3"])
