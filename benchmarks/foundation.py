@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import clusters, plain
-from benchmarks.timing import Bench, Case, environment
+from benchmarks.timing import Bench, Case, environment, load
 from daskphys.distributed import DistributedContext
 
 RESULTS = Path(__file__).parent / "results" / "foundation.json"
@@ -37,8 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(argv)
     found = environment(options.quick)
-    head = "\n".join(f"{k}: {v}" for k, v in found.items())
-    print(head, end="\n\n")
+    print(_head(found))
     cases: list[Case] = []
     with (
         DistributedContext(n_workers=2) as threads,
@@ -48,11 +47,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         for measure in CASES:
             cases.append(measure(bench))
             print(cases[-1].text(), flush=True)
+    found["load at end"] = load()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    table = "\n".join([head, "", *(c.text() for c in cases)])
+    table = "\n".join([_head(found), *(c.text() for c in cases)])
     options.out.with_suffix(".txt").write_text(table, encoding="utf-8")
     report = {"environment": found, "cases": [c.json() for c in cases]}
     options.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _head(environment: dict[str, object]) -> str:
+    return "".join(f"{k}: {v}\n" for k, v in environment.items())
 
 
 if __name__ == "__main__":

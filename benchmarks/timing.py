@@ -34,10 +34,11 @@ class Spread:
     low: float
     mid: float
     high: float
+    n: int
 
     @classmethod
     def of(cls, figures: Sequence[float]) -> Spread:
-        return cls(min(figures), median(figures), max(figures))
+        return cls(min(figures), median(figures), max(figures), len(figures))
 
     def __str__(self) -> str:
         return f"{_number(self.low)} / {_number(self.mid)} / {_number(self.high)}"
@@ -48,10 +49,6 @@ class Timings:
     """Milliseconds of each variant, one a round."""
 
     rounds: Mapping[str, Sequence[float]]
-
-    @property
-    def n(self) -> int:
-        return len(next(iter(self.rounds.values())))
 
     def ms(self, name: str) -> Spread:
         """How long a variant takes."""
@@ -171,6 +168,11 @@ def environment(quick: bool) -> dict[str, Any]:
     }
 
 
+def load() -> float | None:
+    """How many processes wanted a core in the last minute, this one's among them."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
 def _number(x: float) -> str:
     return f"{x:.0f}" if abs(x) >= 100 else f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}"
 
@@ -180,4 +182,4 @@ def _cell(x: Any) -> str:
 
 
 def _plain(x: Any) -> Any:
-    return {"min": x.low, "median": x.mid, "max": x.high} if isinstance(x, Spread) else x
+    return {"min": x.low, "median": x.mid, "max": x.high, "rounds": x.n} if isinstance(x, Spread) else x

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from daskphys.errors import DeviceError, DtypeError, MissingDependencyError, describe
+from daskphys.errors import DeviceError, DtypeError, MissingDependencyError, ParameterError, describe
 
 Array = Any  # an array of any library with an array API namespace
 
@@ -235,10 +235,14 @@ def digest(x: Array) -> str:
 
 def frozen(x: Array) -> Array:
     """A copy of `x` that nobody else can write to (where the library has read-only arrays)."""
-    own = copy(x)
-    if isinstance(own, np.ndarray):
-        own.flags.writeable = False
-    return own
+    return lock(copy(x))
+
+
+def lock(x: Array) -> Array:
+    """`x` itself, read-only from now on (where the library has read-only arrays)."""
+    if isinstance(x, np.ndarray):
+        x.flags.writeable = False
+    return x
 
 
 def _workers(x: Array) -> int:
@@ -278,12 +282,23 @@ def size(shape: Sequence[int]) -> int:
     return prod(shape)
 
 
+def nbytes(x: Array) -> int:
+    """Bytes of the entries of `x`: the array API standard has no such attribute."""
+    bits = int("".join(filter(str.isdigit, dtype_name(x))) or 8)
+    return size(x.shape) * bits // 8
+
+
 def as_parameter(value: Any, owner: str, name: str) -> Array:
     """A parameter of an operator as a frozen core array of float64 or complex128.
 
     Parameters are kept in double precision: what is made of them is cast to the image's precision.
     """
-    array = value if is_array(value) else np.asarray(value)
+    try:
+        array = value if is_array(value) else np.asarray(value)
+    except ValueError as error:
+        raise ParameterError(
+            f"{owner}: {name} expected an array of numbers, got {describe(value)}: {error}"
+        ) from error
     kind = dtype_name(array)
     if kind not in FLOATS and not (isinstance(array, np.ndarray) and array.dtype.kind in "iub"):
         raise DtypeError(

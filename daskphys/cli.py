@@ -11,11 +11,12 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from daskphys import __version__, demo
+from daskphys import demo
 from daskphys.errors import DaskphysError, DaskphysWarning
 
 #: What a shell reports for a command that Ctrl-C ended (128 + SIGINT).
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show ᵀ shows a question mark
     parser = argparse.ArgumentParser(prog="daskphys", description="Stacked linear imaging operators on Dask.")
-    parser.add_argument("--version", action="version", version=f"daskphys {__version__}")
+    parser.add_argument("--version", action="version", version=f"daskphys {version('daskphys')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_demo(commands)
     given = parser.parse_args(argv)

@@ -75,7 +75,7 @@ def apply(operator: Any, value: Any) -> Any:
     sample = value
     if getattr(value, "is_measurements", False):
         sample = value[0]
-        doors = {type(door_of(array)): array for array in value}
+        doors = {_kind(array): array for array in value}
         if len(doors) > 1:
             kinds = ", ".join(describe(array) for array in doors.values())
             raise UnsupportedArrayError(
@@ -88,6 +88,11 @@ def apply(operator: Any, value: Any) -> Any:
             f"convert it first, as in np.asarray(x, dtype=np.float32)"
         )
     return door.apply(operator, value)
+
+
+def _kind(array: Any) -> Any:
+    door = door_of(array)
+    return backend.namespace(array) if door is _CORE else type(door)
 
 
 def to_core(value: Any) -> Any:

@@ -107,7 +107,7 @@ class ImageError(DaskphysError, ValueError):
     """A file is not an image that can be read."""
 
 
-class ImageNotFoundError(ImageError, FileNotFoundError):
+class ImageNotFoundError(FileNotFoundError, ImageError):
     """No example image has this name, and no file has this path."""
 
 

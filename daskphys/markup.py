@@ -60,6 +60,11 @@ def bytes_text(n: float) -> str:
     return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
 
 
+def span(start: int, stop: int) -> str:
+    """The sensors ``start … stop-1``: ``"sensor 3"``, ``"sensors 4…7"``."""
+    return f"sensor {start}" if stop == start + 1 else f"sensors {start}…{stop - 1}"
+
+
 def counted(n: int, what: str) -> str:
     """A number of things: ``"1 task"``, ``"2 tasks"``."""
     return f"{n} {what}" if n == 1 else f"{n} {what}s"

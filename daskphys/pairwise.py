@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -27,6 +27,8 @@ class Partial:
     def merge(self, right: Partial, add: Callable[[Any, Any], Any]) -> Partial:
         if add is not operator.add:
             value = add(self.value, right.value)
+        elif getattr(self.value, "dtype", None) != getattr(right.value, "dtype", None):
+            value = self.value + right.value
         elif self.owned:
             value = operator.iadd(self.value, right.value)
         elif right.owned:  # a + b has the bits of b + a
@@ -83,11 +85,10 @@ class PairwiseSum:
 
     def total(self) -> Any:
         """The sum of everything, when the terms 0 … n-1 are all there."""
-        parts = list(self.parts)
-        while len(parts) > 1:
-            right = parts.pop()
-            parts.append(parts.pop().merge(right, self._add))
-        return parts[0].value
+        total = replace(self.parts[-1], owned=False)
+        for part in reversed(self.parts[:-1]):
+            total = replace(part, owned=False).merge(total, self._add)
+        return total.value
 
 
 def pairwise_sum(terms: Iterable[Any], add: Callable[[Any, Any], Any] = operator.add) -> Any:

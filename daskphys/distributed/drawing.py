@@ -9,6 +9,7 @@ from daskphys.distributed import calls
 from daskphys.errors import MissingDependencyError, ParameterError, nearest
 from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder, Ref
+from daskphys.markup import span
 
 METHODS = ("A", "A_adjoint", "A_adjoint_A", "normal")
 
@@ -18,7 +19,7 @@ def call_graph(method: str, bounds: Bounds) -> Mapping[Any, Any]:
     if method not in METHODS:
         raise ParameterError(f"visualize has no method {method!r}: {nearest(method, METHODS)}")
     builder = GraphBuilder("call")
-    refs = [builder.add(f"sensors {start}…{stop - 1}", tuple) for start, stop in bounds]
+    refs = [builder.add(span(start, stop), tuple) for start, stop in bounds]
     blocks = calls.Blocks(bounds, refs, [None] * len(bounds), shared=True)
     if method == "A_adjoint":
         y = [builder.add(f"measurement {i}", tuple) for i in range(bounds[-1][1])]

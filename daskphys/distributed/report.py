@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daskphys.distributed.ledger import Entry
-from daskphys.markup import bytes_text, card, counted
+from daskphys.markup import bytes_text, card, counted, span
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,5 @@ class Report:
 
 
 def _entry_text(entry: Entry) -> str:
-    what = "sum" if entry.block is None else "sensor " + _span(*entry.block)
+    what = "sum" if entry.block is None else span(*entry.block)
     return f"{what}: {1e3 * entry.seconds:.1f} ms, {counted(entry.transforms, 'FFT')}"
-
-
-def _span(start: int, stop: int) -> str:
-    return str(start) if stop == start + 1 else f"{start}…{stop - 1}"

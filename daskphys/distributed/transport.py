@@ -24,13 +24,3 @@ def _partial(part: Partial) -> int:
 @sizeof.register(Measurements)
 def _measurements(y: Measurements) -> int:
     return sum(int(sizeof(a)) for a in y)
-
-
-@sizeof.register_lazy("torch")
-def _torch() -> None:
-    import torch
-
-    @sizeof.register(torch.Tensor)
-    def _tensor(tensor: torch.Tensor) -> int:
-        # Dask's own answer is the 80 bytes of the Python object.
-        return tensor.element_size() * tensor.nelement() + _OBJECT

@@ -64,7 +64,9 @@ class GraphBuilder:
             graph = collection.__dask_graph__()
             layers.update(graph.layers)
             dependencies.update(graph.dependencies)
-            outside.update(dict.fromkeys(flatten(collection.__dask_keys__()), collection.__dask_layers__()[0]))
+            outside.update(
+                dict.fromkeys(flatten(collection.__dask_keys__()), collection.__dask_layers__()[0])
+            )
         for name, tasks in self._layers.items():
             needed = {k for task in tasks.values() for k in task.dependencies}
             below = {self._place[k][1] if k in self._place else outside.get(k, name) for k in needed}
@@ -75,4 +77,3 @@ class GraphBuilder:
 
 def _pins(worker: Hashable) -> Mapping[str, Any] | None:
     return None if worker is None else {"workers": [worker], "allow_other_workers": True}
-

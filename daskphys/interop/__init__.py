@@ -1,5 +1,7 @@
 """Doors for arrays of other libraries, each imported when the first of its arrays comes."""
 
+from dask.sizeof import sizeof
+
 from daskphys import doors
 
 
@@ -17,3 +19,4 @@ def _dask() -> None:
 
 doors.register_lazy("torch", _torch)
 doors.register_lazy("dask", _dask)
+sizeof.register_lazy("torch", _torch)

@@ -6,16 +6,17 @@ Nothing is computed and nothing submitted before the result is.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dask.array as da
 from dask.base import DaskMethodsMixin
+from dask.core import flatten
 from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import GraphNode
 
-from daskphys import doors
-from daskphys.errors import ShapeError, UnsupportedArrayError
+from daskphys import backend, doors
+from daskphys.errors import ShapeError, UnsupportedArrayError, describe
 from daskphys.interop import lazy
 from daskphys.physics.measurements import Measurements
 
@@ -44,7 +45,7 @@ class LazyMeasurements(Measurements, DaskMethodsMixin):
     def __dask_postpersist__(self) -> Any:
         return _rebuild, (
             [a.__dask_postpersist__() for a in self],
-            [list(_flat(a.__dask_keys__())) for a in self],
+            [list(flatten(a.__dask_keys__())) for a in self],
         )
 
 
@@ -65,14 +66,6 @@ def _rebuild(
     )
 
 
-def _flat(keys: Any) -> Iterator[Any]:
-    for key in keys:
-        if isinstance(key, list):
-            yield from _flat(key)
-        else:
-            yield key
-
-
 def _native(array: Any) -> Any:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
@@ -84,6 +77,12 @@ class DaskDoor:
 
     def apply(self, operator: Any, value: Any) -> Any:
         arrays = value if isinstance(value, Measurements) else (value,)
+        for array in arrays:
+            if not backend.is_array(array._meta):
+                raise UnsupportedArrayError(
+                    f"{operator!r} expected a Dask array with chunks of NumPy or CuPy, got {describe(array._meta)}: "
+                    f"convert them, as in x.map_blocks(np.asarray)"
+                )
         if any(math.isnan(n) for array in arrays for n in array.shape):
             raise ShapeError(
                 f"{operator!r} expected Dask arrays of known shape, got {', '.join(str(a.shape) for a in arrays)}: "

@@ -98,11 +98,11 @@ class SumHooks(Hooks):
 
     @property
     def domain(self) -> Images | Sensors:
-        return replace(self.terms[0].domain, owner=self)
+        return replace(max((t.domain for t in self.terms), key=lambda d: d.ndim), owner=self)
 
     @property
     def range(self) -> Images | Sensors:
-        return replace(self.terms[0].range, owner=self)
+        return replace(max((t.range for t in self.terms), key=lambda r: r.ndim), owner=self)
 
     def _forward(self, x: Any) -> Any:
         return pairwise_sum(term._forward(x) for term in self.terms)
@@ -204,7 +204,7 @@ class GramHooks(Hooks):
 
     def _forward(self, x: Any) -> Any:
         if self.parent.normal_kind is not None:
-            return self.parent._normal(x.shape)._forward(x)
+            return self.parent._normal(shape_of(x))._forward(x)
         return self.parent._gram(x)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
@@ -213,6 +213,9 @@ class GramHooks(Hooks):
     def _range_shape(self, shape: Any) -> Any:
         self.parent._range_shape(shape)
         return shape
+
+    def _result_dtype(self, dtype: str) -> str:
+        return dtype if self.parent.normal_kind is not None else self.parent._result_dtype(dtype)
 
     def __repr__(self) -> str:
         return f"{self.parent!r}.H @ {self.parent!r}"
@@ -243,7 +246,7 @@ class PseudoInverseHooks(Hooks):
     def _adjoint(self, y: Any, shape: Any) -> Any:
         if self.parent.normal_kind is None:
             return leastsquares.solve(AdjointOf(self.parent), y, shape, self.rtol)
-        inverse = _pinv(self.parent._normal(y.shape), y, y.shape, self.rtol)
+        inverse = _pinv(self.parent._normal(y.shape), y, self.rtol)
         return self.parent._forward(inverse._forward(y))
 
     def _range_shape(self, shape: Any) -> Any:
@@ -251,6 +254,9 @@ class PseudoInverseHooks(Hooks):
 
     def _domain_shape(self, shape: Any) -> Any:
         return self.parent._range_shape(shape)
+
+    def _result_dtype(self, dtype: str) -> str:
+        return self.parent._result_dtype(dtype)
 
     def __repr__(self) -> str:
         return f"pinv({self.parent!r})"
@@ -261,15 +267,15 @@ def normal_solution(normal: Any, z: Any, transform: Transform, shape: Any, rtol:
 
     It is divided there: one more FFT pair in between would add rounding errors that 1/σ² amplifies.
     """
-    inverse = _pinv(normal, z, shape, rtol)
+    inverse = _pinv(normal, z, rtol)
     if transform == inverse.transform:
         return transform.lower(inverse.multiply(z), shape)
     return inverse._forward(transform.lower(z, shape))
 
 
-def _pinv(normal: Any, sample: Any, shape: Any, rtol: float | None) -> Any:
+def _pinv(normal: Any, sample: Any, rtol: float | None) -> Any:
     """The pseudo-inverse of AᴴA, whose eigenvalues are squares of A's singular values."""
-    cut = backend.eps(sample) * max(1.0, math.log2(backend.size(shape))) if rtol is None else rtol
+    cut = backend.eps(sample) * max(1.0, math.log2(backend.size(normal.sizes))) if rtol is None else rtol
     return normal.pinv(cut**2)
 
 

@@ -7,7 +7,7 @@ import numbers
 from typing import Any
 
 from daskphys import doors
-from daskphys.errors import ParameterError
+from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics import algebra, leastsquares
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.value import value
@@ -76,7 +76,9 @@ class LinearPhysics(Hooks):
 
     def A_vjp(self, x: Any, v: Any) -> Any:
         """The vector-Jacobian product at `x`: for a linear operator Aᴴ v, whatever x is."""
-        self.domain.shape(x)
+        expected, got = self.range_shape(x), self.range.shape(self.range.coerce(v))
+        if got != expected:
+            raise ShapeError(f"{self!r}.A_vjp expected v of shape {expected} for this image, got {got}")
         return self.A_adjoint(v)
 
     def A_dagger(self, y: Any, rtol: float | None = None) -> Any:
@@ -167,18 +169,17 @@ class LinearPhysics(Hooks):
         return self + -other if isinstance(other, LinearPhysics) else NotImplemented
 
     def __rmul__(self, scalar: Any) -> Any:
-        if not isinstance(scalar, numbers.Number) and getattr(scalar, "shape", None) != ():
+        number = _number(scalar)
+        if number is None:
             return NotImplemented
-        # A Python number: a NumPy scalar of float64 would lift float32 images to float64.
-        number = complex(scalar)
-        factor = number.real if number.imag == 0 else number
-        scaled = self._scaled(factor)
-        return scaled if scaled is not None else Scaled(factor, self)
+        scaled = self._scaled(number)
+        return scaled if scaled is not None else Scaled(number, self)
 
     __mul__ = __rmul__
 
     def __truediv__(self, scalar: Any) -> Any:
-        return (1 / complex(scalar)) * self if isinstance(scalar, numbers.Complex) else NotImplemented
+        number = _number(scalar)
+        return NotImplemented if number is None else (1 / number) * self
 
     def __neg__(self) -> Any:
         return -1 * self
@@ -195,6 +196,14 @@ class LinearPhysics(Hooks):
     __array_ufunc__ = None  # np.float64(2) * A is ours to do
 
 
+def _number(scalar: Any) -> complex | None:
+    """A scalar as a Python number: a NumPy scalar of float64 would lift float32 images to float64."""
+    if not isinstance(scalar, numbers.Number) and getattr(scalar, "shape", None) != ():
+        return None
+    number = complex(scalar)
+    return number.real if number.imag == 0 else number
+
+
 def _terms(operator: LinearPhysics) -> tuple[LinearPhysics, ...]:
     return operator.terms if isinstance(operator, Sum) else (operator,)
 
@@ -208,6 +217,7 @@ class Adjoint(algebra.AdjointHooks, LinearPhysics):
     @property
     def H(self) -> LinearPhysics:
         """The operator whose adjoint this is."""
+        self.parent._keep("_adjoint_view", self)
         return self.parent
 
 

@@ -14,6 +14,7 @@ from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.normal import FourierMultiplier
 from daskphys.physics.padding import pad, padded_shape
+from daskphys.physics.spaces import check_channels
 from daskphys.physics.transform import PaddedRealFFT, RealFFT, Transform
 from daskphys.physics.value import value
 
@@ -137,13 +138,7 @@ class Blur(LinearPhysics):
                 f"{self!r} expected an image of at least {_times(self.kernel_shape)}, its kernel's size, got "
                 f"{_times(image)}: crop the kernel or give a larger image"
             )
-        channels = tuple(self.filter.shape[: -self._space])
-        for axis, n in zip(range(-len(channels), 0), channels, strict=True):
-            if n not in (1, lead[axis]):
-                raise ShapeError(
-                    f"{self!r} expected {n} channels, one for each of its kernels, got an image of shape "
-                    f"{tuple(shape)}"
-                )
+        check_channels(self, tuple(self.filter.shape[: -self._space]), tuple(shape), self._space)
         return (*lead, *(s + sign * (n - 1) for s, n in zip(space, self.kernel_shape, strict=True)))
 
     # -- products ------------------------------------------------------------------------------------------

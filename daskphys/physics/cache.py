@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from daskphys import backend
+
 #: Bytes that one process keeps.  Past it the oldest entries go, and are made again when they are needed.
 MAX_BYTES = 1 << 30
 
@@ -53,7 +55,8 @@ class DerivedCache:
                 self._entries.move_to_end(full)
                 return self._entries[full]
         made = make()
-        if made.nbytes > self.max_bytes:
+        size = _nbytes(made)
+        if size > self.max_bytes:
             return made
         with self._lock:
             if full in self._entries:
@@ -63,17 +66,22 @@ class DerivedCache:
                 weakref.finalize(owner, self._forget, id(owner)).atexit = False
             self._owners[id(owner)].add(key)
             self._entries[full] = made
-            self.nbytes += made.nbytes
+            self.nbytes += size
             while self.nbytes > self.max_bytes:
-                _, old = self._entries.popitem(last=False)
-                self.nbytes -= old.nbytes
+                (owner_id, old_key), old = self._entries.popitem(last=False)
+                self._owners[owner_id].discard(old_key)
+                self.nbytes -= _nbytes(old)
         return made
 
     def _forget(self, owner_id: int) -> None:
         with self._lock:
             for key in self._owners.pop(owner_id, ()):
                 if (entry := self._entries.pop((owner_id, key), None)) is not None:
-                    self.nbytes -= entry.nbytes
+                    self.nbytes -= _nbytes(entry)
+
+
+def _nbytes(entry: Any) -> int:
+    return backend.nbytes(entry) if backend.is_array(entry) else int(entry.nbytes)
 
 
 #: The one cache of this process.

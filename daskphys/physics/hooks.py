@@ -7,7 +7,7 @@ from typing import Any
 
 from daskphys import markup
 from daskphys.errors import NotClosedFormError
-from daskphys.physics.spaces import Images, Sensors
+from daskphys.physics.spaces import Images, Sensors, shape_of
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import Value
 
@@ -73,7 +73,7 @@ class Hooks(Value, abc.ABC):
 
     def _gram(self, x: Any) -> Any:
         """AᴴA x, where it does not merge."""
-        return self._adjoint(self._forward(x), x.shape)
+        return self._adjoint(self._forward(x), shape_of(x))
 
     def _merge(self, other: Any) -> Any:
         """``self + other`` as one value, where there is one; else None."""
@@ -116,8 +116,11 @@ class Hooks(Value, abc.ABC):
 
     def _rows(self) -> list[tuple[str, str]]:
         """Lines of the HTML repr: names and texts."""
+        what = (
+            f"the last {self.domain.ndim} axes" if isinstance(self.domain, Images) else "one array a sensor"
+        )
         return [
-            ("acts on", f"the last {self.domain_ndim} axes"),
+            ("acts on", what),
             ("parameters", markup.bytes_text(self.nbytes)),
         ]
 

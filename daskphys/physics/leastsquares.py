@@ -94,8 +94,10 @@ def largest_eigenvalue(operator: Hooks, shape: Any) -> float:
     """The largest eigenvalue of a self-adjoint positive operator on images of `shape` (Lanczos, ARPACK)."""
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    zero = np.zeros(shape, np.float64)
-    flat = _Flat(shape, operator._forward(zero))  # complex where the operator makes real images complex
+    many = isinstance(shape[0], tuple)
+    zero: Any = Measurements(map(np.zeros, shape)) if many else np.zeros(shape)
+    image = operator._forward(zero)  # complex where the operator makes real images complex
+    flat = _Flat(shape, image[0] if many else image)
     apply = LinearOperator(
         (flat.size, flat.size),
         matvec=lambda v: _flatten(operator._forward(flat.restore(np.ravel(v)))),

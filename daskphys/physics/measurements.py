@@ -67,17 +67,17 @@ class Measurements(Sequence[Any]):
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        return sum(int(a.nbytes) for a in self._arrays)
+        return sum(backend.nbytes(a) for a in self._arrays)
 
     def map(self, f: Callable[[Any], Any]) -> Measurements:
         """`f` applied to each array."""
         return Measurements(f(a) for a in self._arrays)
 
     def norm(self) -> Any:
-        """The Euclidean norm over all sensors (a float; for lazy arrays, a lazy scalar)."""
+        """The Euclidean norm over all sensors (a float; of torch and Dask arrays, a scalar of theirs)."""
         squares = [abs(a) ** 2 for a in self._arrays]
         total = sum(s.sum() if hasattr(s, "sum") else backend.namespace(s).sum(s) for s in squares)
-        return total**0.5 if hasattr(total, "dask") else math.sqrt(float(total))
+        return math.sqrt(float(total)) if backend.is_array(self._arrays[0]) else total**0.5
 
     def stack(self) -> Any:
         """One array with a sensor axis in front, where all shapes agree.

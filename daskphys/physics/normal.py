@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from daskphys import backend
+from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
+from daskphys.physics.spaces import check_channels
 from daskphys.physics.transform import RealFFT, Transform
 from daskphys.physics.value import value
 
@@ -45,6 +46,8 @@ class FourierMultiplier(LinearPhysics):
     sizes: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        multiplier = backend.as_parameter(doors.to_core(self.multiplier), "FourierMultiplier", "multiplier")
+        self.__dict__["multiplier"] = multiplier
         half = (*self.sizes[:-1], self.sizes[-1] // 2 + 1)
         if tuple(self.multiplier.shape[-len(half) :]) != half:
             raise ShapeError(
@@ -86,6 +89,7 @@ class FourierMultiplier(LinearPhysics):
     def _range_shape(self, shape: Any) -> Any:
         if tuple(shape[-len(self.sizes) :]) != self.sizes:
             raise ShapeError(f"{self!r} expected an image of {self.sizes}, got {tuple(shape)}")
+        check_channels(self, tuple(self.multiplier.shape[: -len(self.sizes)]), tuple(shape), len(self.sizes))
         return shape
 
     def _domain_shape(self, shape: Any) -> Any:
@@ -106,8 +110,9 @@ class FourierMultiplier(LinearPhysics):
             return self._with(self.multiplier + backend.like(other.multiplier, self.multiplier))
         return None
 
-    def _scaled(self, number: complex) -> FourierMultiplier:
-        return self._with(number * self.multiplier)
+    def _scaled(self, number: complex) -> FourierMultiplier | None:
+        # Times i, the two halves of the spectrum would no longer be conjugates.
+        return None if isinstance(number, complex) else self._with(number * self.multiplier)
 
     def inv(self, lam: float) -> FourierMultiplier:
         """(A + lam I)⁻¹, for a real non-negative multiplier.

@@ -6,8 +6,8 @@ import numbers
 from dataclasses import dataclass
 from typing import Any
 
-from daskphys import backend
-from daskphys.errors import ShapeError, describe
+from daskphys import backend, doors
+from daskphys.errors import DtypeError, ShapeError, UnsupportedArrayError, describe
 from daskphys.physics.measurements import Measurements
 
 Shape = tuple[int, ...]
@@ -22,6 +22,11 @@ class Images:
 
     def coerce(self, x: Any) -> Any:
         """`x` itself, or an error where several arrays came in place of one."""
+        if isinstance(x, list | tuple) and not all(doors.door_of(a) for a in x):
+            raise UnsupportedArrayError(
+                f"{self.owner!r} expected an array, got {describe(x)}: convert it first, as in "
+                f"np.asarray(x, dtype=np.float32)"
+            )
         if isinstance(x, list | tuple | Measurements):
             raise ShapeError(
                 f"{self.owner!r} expected one array, got {describe(x)} with {len(x)} entries: "
@@ -36,9 +41,8 @@ class Images:
         if not all(isinstance(n, numbers.Integral) and int(n) > 0 for n in shape):
             raise ShapeError(f"{self.owner!r} expected a shape of positive integers, got {given!r}")
         if len(shape) < self.ndim:
-            axes = ", ".join(("channel", "depth", "height", "width")[-self.ndim :])
             raise ShapeError(
-                f"{self.owner!r} expected an array with {self.ndim} or more axes (…, {axes}), got shape {shape}: "
+                f"{self.owner!r} expected an array with {self.ndim} or more axes, got shape {shape}: "
                 f"add the missing axes, as in x[None]"
             )
         return tuple(int(n) for n in shape)
@@ -88,11 +92,21 @@ class Sensors:
         checked = Measurements(space.check(a) for space, a in zip(self.spaces, y, strict=True))
         kinds = {backend.dtype_name(a) for a in checked}
         if len(kinds) > 1:
-            raise ShapeError(
+            raise DtypeError(
                 f"{self.owner!r} expected measurements of one dtype, got {', '.join(sorted(kinds))}: "
                 f"cast them, as in y.map(lambda a: a.astype(np.float32))"
             )
         return checked
+
+
+def check_channels(owner: Any, channels: Shape, shape: Shape, ndim: int) -> None:
+    """Refuse an image of `shape` with `ndim` spatial axes whose axes before them are not `channels` (1: any)."""
+    lead = shape[: len(shape) - ndim]
+    for axis, n in zip(range(-len(channels), 0), channels, strict=True):
+        if n not in (1, lead[axis]):
+            raise ShapeError(
+                f"{owner!r} expected {n} channels, as many as it has parameters for, got an image of shape {shape}"
+            )
 
 
 def shape_of(x: Any) -> Any:

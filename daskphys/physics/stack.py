@@ -77,11 +77,9 @@ class StackedPhysics(LinearPhysics):
     # -- algebra: sensor by sensor, so that results stay stacks ---------------------------------------------
 
     def __matmul__(self, other: Any) -> Any:
-        return (
-            StackedPhysics(tuple(s @ other for s in self))
-            if isinstance(other, LinearPhysics)
-            else self.A(other)
-        )
+        if isinstance(other, LinearPhysics) and isinstance(other.domain, Images):
+            return StackedPhysics(tuple(s @ other for s in self))
+        return super().__matmul__(other)
 
     def _scaled(self, number: complex) -> StackedPhysics:
         return StackedPhysics(tuple(number * s for s in self))

@@ -84,7 +84,7 @@ class After:
     then: Transform
 
     def lift(self, x: Any) -> Any:
-        return self.then.lift(self.first.forward(x))
+        return self.then.lift(self.first._forward(x))
 
     def lower(self, z: Any, shape: Shape) -> Any:
-        return self.first.adjoint(self.then.lower(z, self.first.range_shape(shape)), shape)
+        return self.first._adjoint(self.then.lower(z, self.first._range_shape(shape)), shape)

@@ -59,6 +59,8 @@ class Value:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        for array in self._arrays():
+            backend.lock(array)
 
     def _arrays(self) -> Iterator[Any]:
         for field in self._fields().values():
@@ -72,7 +74,7 @@ class Value:
     def nbytes(self) -> int:
         """Bytes of all parameters (an array that two sensors share counts once)."""
         unique = {id(array): array for array in self._arrays()}
-        return sum(backend.size(a.shape) * a.dtype.itemsize for a in unique.values())
+        return sum(backend.nbytes(a) for a in unique.values())
 
     def to(self, device: Any) -> Self:
         """The same value with its arrays on `device` (``"cpu"``, ``"cuda"``, ``"cuda:1"``, a torch device)."""

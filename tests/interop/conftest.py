@@ -50,6 +50,12 @@ def stacked(request: pytest.FixtureRequest) -> Any:
     return OPERATORS[request.param]
 
 
+@pytest.fixture(params=["circular", "mixed"])
+def either(request: pytest.FixtureRequest) -> Any:
+    """A stack whose AᴴA merges, and one whose does not."""
+    return OPERATORS[request.param]
+
+
 @pytest.fixture(params=MERGING)
 def merging(request: pytest.FixtureRequest) -> Any:
     return OPERATORS[request.param]

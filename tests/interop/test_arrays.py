@@ -38,19 +38,18 @@ def test_a_foreign_namespace(stacked, name, image, where, threads):
         np.testing.assert_allclose(np.from_dlpack(g), e, rtol=1e-4, atol=1e-5)
 
 
-def test_a_foreign_namespace_on_workers_has_the_bits_of_numpy(stacked, image, threads, processes):
+def test_a_foreign_namespace_on_workers_has_the_bits_of_numpy(stacked, image, threads):
     """Workers compute on NumPy, whatever came."""
     x = array_api_strict.asarray(image)
-    for ctx in (threads, processes):
-        D = distribute(stacked, ctx)
-        for got, expected in (
-            (D(x), stacked(image)),
-            (D.A_adjoint(D(x)), stacked.A_adjoint(stacked(image))),
-            (D.A_adjoint_A(x, method="tree"), D.A_adjoint_A(image, method="tree")),
-        ):
-            for g, e in pairs(got, expected):
-                assert type(g) is type(x)
-                np.testing.assert_array_equal(np.from_dlpack(g), e)
+    D = distribute(stacked, threads)
+    for got, expected in (
+        (D(x), stacked(image)),
+        (D.A_adjoint(D(x)), stacked.A_adjoint(stacked(image))),
+        (D.A_adjoint_A(x, method="tree"), D.A_adjoint_A(image, method="tree")),
+    ):
+        for g, e in pairs(got, expected):
+            assert type(g) is type(x)
+            np.testing.assert_array_equal(np.from_dlpack(g), e)
 
 
 def test_a_foreign_filter(blur, image):
@@ -157,11 +156,19 @@ def test_what_is_no_array(circular, thing, name, where, threads):
         A.A_adjoint([thing] * 3)
 
 
+def test_masked_arrays(blur, image):
+    """An FFT would drop the mask without a word."""
+    with pytest.raises(UnsupportedArrayError, match=r"expected an array .*MaskedArray of shape"):
+        blur(np.ma.masked_array(image, mask=image > 0.5))
+
+
 def test_lists_of_numbers(blur, circular):
     with pytest.raises(UnsupportedArrayError, match=r"expected an array .*, got float"):
         circular.A_adjoint([1.0, 2.0, 3.0])
     for numbers in ([1.0, 2.0, 3.0], [[1.0, 2.0], [3.0, 4.0]], (1.0,)):
-        with pytest.raises(UnsupportedArrayError, match=r"Blur.* expected an array .*np\.asarray"):
+        with pytest.raises(
+            UnsupportedArrayError, match=r"Blur.* expected an array.*, got (list|tuple|float)"
+        ):
             blur(numbers)
 
 

@@ -82,6 +82,9 @@ def test_iterative_pseudo_inverse(x):
         lazy = A.A_dagger(A(X))
         check_lazy(lazy, A.A_dagger(A(x)), bits=False)
         np.testing.assert_allclose(lazy.compute(), x, rtol=1e-7, atol=1e-9)
+    lazy = (2j * A).A_dagger(A(X))  # real measurements of a complex operator
+    check_lazy(lazy, (2j * A).A_dagger(A(x)), bits=False)
+    np.testing.assert_allclose(lazy.compute(), x / 2j, rtol=1e-7, atol=1e-9)
     lazy = A.H.A_dagger(X)  # a stack's range comes out of an operator that is no stack
     np.testing.assert_allclose(lazy[0].compute(), A.H.A_dagger(x)[0], rtol=1e-7, atol=1e-9)
 

@@ -24,24 +24,24 @@ def X(image):
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-def test_distributed_on_threads(stacked, name, x, X, threads, never_computes):
+def test_distributed_on_threads(either, name, x, X, threads, never_computes):
     make, argument = PRODUCTS[name]
-    D = distribute(stacked, threads)
+    D = distribute(either, threads)
     product = make(D)
     with never_computes(threads):
-        lazy = product(X) if argument == "x" else product(stacked(X))
-    eager = product(x) if argument == "x" else product(stacked(x))
+        lazy = product(X) if argument == "x" else product(either(X))
+    eager = product(x) if argument == "x" else product(either(x))
     check_lazy(lazy, eager, scheduler=None)
     if name in ("A", "A.H", "A_adjoint_A", "A_A_adjoint", "2A"):
-        plain = make(stacked)
-        check_lazy(lazy, plain(x) if argument == "x" else plain(stacked(x)), scheduler=None)
+        plain = make(either)
+        check_lazy(lazy, plain(x) if argument == "x" else plain(either(x)), scheduler=None)
 
 
 @pytest.mark.parametrize("name", COMPLEX)
-def test_distributed_complex_operators(stacked, name, x, X, threads):
+def test_distributed_complex_operators(either, name, x, X, threads):
     make, argument = COMPLEX[name]
-    product = make(distribute(stacked, threads))
-    check_lazy(*(product(v) if argument == "x" else product(stacked(v)) for v in (X, x)), scheduler=None)
+    product = make(distribute(either, threads))
+    check_lazy(*(product(v) if argument == "x" else product(either(v)) for v in (X, x)), scheduler=None)
 
 
 @pytest.mark.parametrize("factor", [1, 2, 2j])

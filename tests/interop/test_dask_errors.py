@@ -83,6 +83,16 @@ def test_kinds_are_not_mixed(A, image, X):
         A.A_adjoint([X, image, X])
 
 
+def test_chunks_that_are_no_arrays_of_the_core(A, X):
+    masked = da.ma.masked_array(X, X > 0.5)
+    with pytest.raises(
+        UnsupportedArrayError, match=r"3 sensors.* chunks of NumPy or CuPy, got .*MaskedArray"
+    ):
+        A(masked)
+    with pytest.raises(UnsupportedArrayError, match=r"chunks of NumPy or CuPy"):
+        A.A_adjoint([X, X, masked])
+
+
 def test_a_dask_array_as_a_parameter(X):
     with pytest.raises(
         UnsupportedArrayError, match=r"array in memory, got a Dask array: compute it first.*factory"

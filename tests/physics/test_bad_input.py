@@ -66,8 +66,10 @@ def test_what_is_no_array(x):
 
 
 def test_lists_are_not_arrays():
-    with raises(ShapeError, repr(A), "expected one array, got list"):
+    with raises(UnsupportedArrayError, repr(A), "expected an array, got list"):
         A([[1.0, 2.0]])
+    with raises(ShapeError, repr(A), "expected one array, got list"):
+        A([np.ones((8, 9))])
 
 
 def test_empty_images_and_bad_shapes():
@@ -107,7 +109,7 @@ def test_measurements_of_another_image():
 def test_measurements_of_wrong_dtype():
     with raises(DtypeError, "expected a dtype among float32", "got int64"):
         S.A_adjoint([Y[0], Y[1].astype(np.int64)])
-    with raises(ShapeError, "one dtype", "float32, float64", "astype"):
+    with raises(DtypeError, "one dtype", "float32, float64", "astype"):
         S.A_adjoint([Y[0].astype(np.float32), Y[1]])
 
 

@@ -184,3 +184,11 @@ def test_a_normal_operator_is_kept(rng):
         S.normal((2, *SHAPE))
         S.compute_norm((4, *SHAPE))
     assert count.total == 0
+
+
+def test_the_cut_does_not_depend_on_the_batch():
+    """One singular value lies between log₂ 4 and log₂ 256 rounding units of the largest: it counts in both or in none."""
+    small = 5e-7
+    A = Blur(np.array([0.5 + small / 2, 0.5 - small / 2]), ndim=1)
+    y = np.tile(np.array([1, -1, 1, -1], np.float32), (64, 1))
+    np.testing.assert_array_equal(A.A_dagger(y)[0], A.A_dagger(y[0]))
