@@ -83,7 +83,9 @@ def _is_cupy(x: Any) -> bool:
 
 
 def is_array(value: Any) -> bool:
-    """Whether the core can compute on `value` as it is."""
+    """Whether the core can compute on `value` as it is; masks would be dropped, and a matrix has no batch."""
+    if isinstance(value, np.ma.MaskedArray | np.matrix):
+        return False
     return isinstance(value, np.ndarray) or _is_cupy(value) or hasattr(value, "__array_namespace__")
 
 

@@ -160,6 +160,9 @@ class DistributedPhysics(LinearPhysics):
     def _domain_shape(self, shape: Any) -> Any:
         return self.recipe.domain_shape(shape)
 
+    def _result_dtype(self, dtype: str) -> str:
+        return self.recipe.template._result_dtype(dtype)
+
     @property
     def transform(self) -> Transform:
         return self.holding.facts.transform

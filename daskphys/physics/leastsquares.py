@@ -19,12 +19,6 @@ from daskphys.physics.spaces import shape_of
 _SMALL = 16  # ARPACK needs a few dimensions more than the eigenvalues asked for
 
 
-def _flatten(value: Any) -> np.ndarray:
-    arrays = value if isinstance(value, Measurements) else (value,)
-    hosts = [np.ascontiguousarray(backend.to_numpy(a)) for a in arrays]
-    return np.concatenate([h.ravel().view(h.real.dtype) for h in hosts]).astype(np.float64)
-
-
 class _Flat:
     """Arrays of given shapes, library and dtype as flat real vectors, and back."""
 
@@ -34,6 +28,11 @@ class _Flat:
         self.sample = sample
         self.parts = 2 if backend.is_complex(sample) else 1
         self.size = self.parts * sum(backend.size(s) for s in self.shapes)
+
+    def flatten(self, value: Any) -> np.ndarray:
+        arrays = value if self.many else (value,)
+        dtype = np.complex128 if self.parts == 2 else np.float64
+        return np.concatenate([backend.to_numpy(a).astype(dtype).ravel() for a in arrays]).view(np.float64)
 
     def restore(self, vector: np.ndarray) -> Any:
         host = vector.astype(backend.real_name(backend.dtype_name(self.sample)))
@@ -65,18 +64,20 @@ def solve(operator: Hooks, y: Any, shape: Any, rtol: float | None) -> Any:
     from scipy.sparse.linalg import LinearOperator, lsmr
 
     sample = y[0] if isinstance(y, Measurements) else y
+    # A complex operator's solution is complex, whatever the measurement.
+    sample = backend.astype(sample, operator._result_dtype(backend.dtype_name(sample)))
     domain, codomain = _Flat(shape, sample), _Flat(shape_of(y), sample)
     linear = LinearOperator(
         (codomain.size, domain.size),
-        matvec=lambda v: _flatten(operator._forward(domain.restore(v))),
-        rmatvec=lambda v: _flatten(operator._adjoint(codomain.restore(v), shape)),
+        matvec=lambda v: codomain.flatten(operator._forward(domain.restore(v))),
+        rmatvec=lambda v: domain.flatten(operator._adjoint(codomain.restore(v), shape)),
         dtype=np.float64,
     )
     eps = backend.eps(sample)
     tol = eps if rtol is None else max(rtol, eps)
     limit = max(1000, min(domain.size, 10_000))
     x, stop, iterations, residual, normal_residual, norm, *_ = lsmr(
-        linear, _flatten(y), atol=tol, btol=tol, conlim=0, maxiter=limit
+        linear, codomain.flatten(y), atol=tol, btol=tol, conlim=0, maxiter=limit
     )
     if stop == 7:
         reached = normal_residual / (norm * residual) if norm * residual > 0 else 0.0
@@ -100,7 +101,7 @@ def largest_eigenvalue(operator: Hooks, shape: Any) -> float:
     flat = _Flat(shape, image[0] if many else image)
     apply = LinearOperator(
         (flat.size, flat.size),
-        matvec=lambda v: _flatten(operator._forward(flat.restore(np.ravel(v)))),
+        matvec=lambda v: flat.flatten(operator._forward(flat.restore(np.ravel(v)))),
         dtype=np.float64,
     )
     if flat.size < _SMALL:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from daskphys import markup
+from daskphys import backend, markup
 from daskphys.errors import DaskphysError, ParameterError, SensorError, ShapeError, describe
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.base import LinearPhysics
@@ -121,6 +121,11 @@ class StackedPhysics(LinearPhysics):
                     f"shape {domains[0]} and sensor {index} ({sensor!r}) to one of {domains[index]}"
                 )
         return domains[0]
+
+    def _result_dtype(self, dtype: str) -> str:
+        """The widest of the sensors' (each measurement has its own, their sum has this)."""
+        names = {s._result_dtype(dtype) for s in self}
+        return dtype if names == {dtype} else backend.complex_name(dtype)
 
     # -- products ------------------------------------------------------------------------------------------
 
