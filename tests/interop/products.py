@@ -116,3 +116,14 @@ class Witness(LinearPhysics):
 
     def _adjoint(self, y, shape):
         return self._forward(y)
+
+
+@value
+class Mirror(LinearPhysics):
+    """Its results are views of what it was given: they have its byte order."""
+
+    def _forward(self, x):
+        return x[..., ::-1]
+
+    def _adjoint(self, y, shape):
+        return y[..., ::-1]

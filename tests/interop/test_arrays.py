@@ -3,10 +3,11 @@
 import array_api_strict
 import numpy as np
 import pytest
+from interop.products import Mirror
 
 from daskphys.distributed import distribute
 from daskphys.errors import ShapeError, UnsupportedArrayError
-from daskphys.physics import LinearPhysics, Measurements, value
+from daskphys.physics import Measurements
 
 PRODUCTS = {
     "A": (lambda A: A, "x"),
@@ -192,15 +193,6 @@ def test_kinds_are_not_mixed(circular, image):
         circular.A_adjoint([image, None, image])
     with pytest.raises(UnsupportedArrayError, match=r"one kind of array, got .*array_api_strict"):
         circular.A_adjoint([image, array_api_strict.asarray(image), image])
-
-
-@value
-class Mirror(LinearPhysics):
-    def _forward(self, x):
-        return x[..., ::-1]
-
-    def _adjoint(self, y, shape):
-        return y[..., ::-1]
 
 
 def test_an_author_gets_native_arrays():

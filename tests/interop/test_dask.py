@@ -4,7 +4,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from interop.products import CHUNKS, COMPLEX, INNER, PRODUCTS, check_lazy, source
+from interop.products import CHUNKS, COMPLEX, INNER, PRODUCTS, Mirror, check_lazy, source
 
 from daskphys import backend
 from daskphys.physics import Blur, LinearPhysics, stack, value
@@ -142,8 +142,10 @@ def test_measurements_with_other_chunks_are_aligned(stacked, x, X, never_compute
 
 
 def test_byte_order_is_native_beforehand(operator, x):
-    lazy = operator(da.from_array(x.astype(">f4"), chunks=CHUNKS))
-    check_lazy(lazy, operator(x))
+    X = da.from_array(x.astype(">f4"), chunks=CHUNKS)
+    for A in (operator, Mirror(), stack(Mirror(), Mirror())):
+        check_lazy(A(X), A(x))
+        check_lazy(A.A_adjoint_A(X), A.A_adjoint_A(x))
 
 
 def test_ffts_in_tasks_use_one_thread(monkeypatch, merging, mixed, X):
