@@ -57,7 +57,7 @@ class Holding:
             raise ParameterError(
                 f"distribute expected replicas from 1 to {len(workers)}, the number of workers, got {replicas!r}"
             )
-        self._recipe, self._ctx, self._bounds, self._replicas = recipe, ctx, bounds, replicas
+        self._recipe, self._ctx, self._bounds, self.replicas = recipe, ctx, bounds, replicas
         self._warn_if_large()
         self._submit()
         self._facts = Facts.of(recipe._stack) if isinstance(recipe, StackRecipe) else self._gather_facts()
@@ -75,7 +75,7 @@ class Holding:
         # By address: a worker that comes again under its name has none of the blocks.
         known = [w.address for w in workers.values()]
         self._homes = [
-            [known[(known.index(home) + r) % len(known)] for home in first] for r in range(self._replicas)
+            [known[(known.index(home) + r) % len(known)] for home in first] for r in range(self.replicas)
         ]
         builder = GraphBuilder(f"operators-{self._recipe.token[:12]}")
         keys: list[Any] = []
@@ -92,8 +92,8 @@ class Holding:
             if future.status == "error":
                 raise future.exception()
         n = len(self._bounds)
-        self._futures = [futures[r * n : (r + 1) * n] for r in range(self._replicas)]
-        self.bytes_sent = self._replicas * sum(self._recipe.nbytes(*b) for b in self._bounds)
+        self._futures = [futures[r * n : (r + 1) * n] for r in range(self.replicas)]
+        self.bytes_sent = self.replicas * sum(self._recipe.nbytes(*b) for b in self._bounds)
 
     def blocks(self) -> Blocks:
         """The blocks as the next graph refers to them: the first replica whose worker is there."""
@@ -107,7 +107,7 @@ class Holding:
         refs: list[Ref] = []
         homes: list[Hashable] = []
         for index in range(len(self._bounds)):
-            alive = [r for r in range(self._replicas) if self._homes[r][index] in there]
+            alive = [r for r in range(self.replicas) if self._homes[r][index] in there]
             chosen = alive[0] if alive else 0
             refs.append(Ref(self._futures[chosen][index].key))
             homes.append(self._homes[chosen][index] if alive else None)
@@ -143,7 +143,7 @@ class Holding:
         return joined
 
     def _warn_if_large(self) -> None:
-        total = self._replicas * sum(self._recipe.nbytes(*b) for b in self._bounds)
+        total = self.replicas * sum(self._recipe.nbytes(*b) for b in self._bounds)
         limit = parse_bytes(dask.config.get("distributed.admin.large-graph-warning-threshold"))
         if total > limit:
             warnings.warn(

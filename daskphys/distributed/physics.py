@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from daskphys import backend, doors
@@ -21,6 +23,7 @@ from daskphys.physics.base import Gram, LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.spaces import Images, Sensors
+from daskphys.physics.stack import StackedPhysics, check_as_many
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
@@ -53,7 +56,13 @@ def distribute(
     Returns
     -------
     DistributedPhysics
-        An operator with the same methods, and the same bits, as the plain one.
+        An operator with the same methods, and the same bits, as the plain one.  Its multiples, sums and
+        products are distributed operators of their own, whose sensors are sent when they are made.
+
+    Notes
+    -----
+    What it makes of Dask arrays is lazy and needs its own client to compute: with several clients open,
+    compute it under ``with ctx.client.as_current():``.
 
     Examples
     --------
@@ -192,6 +201,30 @@ class DistributedPhysics(LinearPhysics):
 
         return derived.get(self, ("normal", space), lambda: self.runner.run("normal", None, add))
 
+    # -- algebra: sensor by sensor, as the plain stack's, so that the bits are the same ----------------------
+
+    def _mapped(self, f: Callable[..., LinearPhysics], *others: Recipe) -> DistributedPhysics:
+        sizes = [stop - start for start, stop in self.bounds]
+        return DistributedPhysics(self.recipe.mapped(f, *others), self.ctx, sizes, self.holding.replicas)
+
+    def _scaled(self, number: complex) -> DistributedPhysics:
+        return self._mapped(functools.partial(operator.mul, number))
+
+    def _merge(self, other: Any) -> DistributedPhysics | None:
+        if isinstance(other, DistributedPhysics):
+            recipe = other.recipe
+        elif isinstance(other, StackedPhysics):
+            recipe = recipe_of(other, None)
+        else:
+            return None
+        check_as_many(self, other)
+        return self._mapped(operator.add, recipe)
+
+    def __matmul__(self, other: Any) -> Any:
+        if isinstance(other, LinearPhysics) and isinstance(other.domain, Images):
+            return self._mapped(functools.partial(_before, other))
+        return super().__matmul__(other)
+
     # -- products ------------------------------------------------------------------------------------------
 
     def A_adjoint_A(self, x: Any, method: Literal["auto", "tree"] = "auto") -> Any:
@@ -256,6 +289,10 @@ class DistributedPhysics(LinearPhysics):
 
     def _thumbnails(self) -> list[tuple[str, Any]]:
         return self.recipe.template._thumbnails()
+
+
+def _before(first: LinearPhysics, sensor: LinearPhysics) -> Any:
+    return sensor @ first
 
 
 @value

@@ -64,6 +64,10 @@ class Recipe(abc.ABC):
         """The sensors in a few words."""
 
     @abc.abstractmethod
+    def mapped(self, f: Callable[..., LinearPhysics], *others: Recipe) -> Recipe:
+        """The recipe of ``f(sensor, *sensors of others)`` for each sensor; `f` pickles."""
+
+    @abc.abstractmethod
     def nbytes(self, start: int, stop: int) -> int:
         """Bytes of parameters that travel with a block."""
 
@@ -100,6 +104,12 @@ class StackRecipe(Recipe):
     def summary(self) -> str:
         return self._stack._summary()
 
+    def mapped(self, f: Callable[..., LinearPhysics], *others: Recipe) -> Recipe:
+        if not all(isinstance(other, StackRecipe) for other in others):
+            return FactoryRecipe(Mapped(f, (self, *others)), len(self))
+        stacks = (self, *others)
+        return StackRecipe(StackedPhysics(tuple(f(*(r.sensor(i) for r in stacks)) for i in range(len(self)))))
+
     def nbytes(self, start: int, stop: int) -> int:
         return int(self._stack[start:stop].nbytes)
 
@@ -134,6 +144,9 @@ class FactoryRecipe(Recipe):
     def summary(self) -> str:
         return f"{self._n} sensors like {self.template!r}"
 
+    def mapped(self, f: Callable[..., LinearPhysics], *others: Recipe) -> Recipe:
+        return FactoryRecipe(Mapped(f, (self, *others)), self._n)
+
     def nbytes(self, start: int, stop: int) -> int:
         return 0
 
@@ -145,6 +158,20 @@ class FactoryRecipe(Recipe):
 
     def range(self, owner: Any) -> Sensors:
         return Sensors(owner, (self.template.range,) * self._n)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A factory: `f` of the sensors that recipes make."""
+
+    f: Callable[..., LinearPhysics]
+    recipes: tuple[Recipe, ...]
+
+    def __call__(self, index: int) -> LinearPhysics:
+        return self.f(*(recipe.sensor(index) for recipe in self.recipes))
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return ("Mapped", tokenize(self.f), *(recipe.token for recipe in self.recipes))
 
 
 def keep_block(block: StackedPhysics) -> StackedPhysics:

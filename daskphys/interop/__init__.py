@@ -1,5 +1,6 @@
 """Doors for arrays of other libraries, each imported when the first of its arrays comes."""
 
+from dask.base import normalize_token
 from dask.sizeof import sizeof
 
 from daskphys import doors
@@ -20,3 +21,4 @@ def _dask() -> None:
 doors.register_lazy("torch", _torch)
 doors.register_lazy("dask", _dask)
 sizeof.register_lazy("torch", _torch)
+normalize_token.register_lazy("torch", _torch)

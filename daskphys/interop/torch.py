@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from dask.base import normalize_token, tokenize
 from dask.sizeof import sizeof
 
 from daskphys import backend, doors
@@ -140,6 +141,14 @@ def register() -> None:
     """Let operators take torch tensors, and Dask know their size."""
     doors.register(torch.Tensor, _DOOR)
     sizeof.register(torch.Tensor, _size)
+    normalize_token.register(torch.Tensor, _token)
+
+
+def _token(tensor: torch.Tensor) -> tuple[Any, ...]:
+    # Dask's own is another one each time.  By bytes: NumPy has not every dtype that torch has.
+    dense = tensor.detach().to_dense() if tensor.layout != torch.strided else tensor.detach()
+    content = dense.resolve_conj().resolve_neg().cpu().contiguous().reshape(-1).view(torch.uint8)
+    return "torch", str(tensor.dtype), str(tensor.device), tuple(tensor.shape), tokenize(content.numpy())
 
 
 def _size(tensor: torch.Tensor) -> int:

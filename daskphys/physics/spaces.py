@@ -91,11 +91,14 @@ class Sensors:
         """`y` with each sensor's array checked."""
         checked = Measurements(space.check(a) for space, a in zip(self.spaces, y, strict=True))
         kinds = {backend.dtype_name(a) for a in checked}
-        if len(kinds) > 1:
+        if len({backend.real_name(kind) for kind in kinds}) > 1:
             raise DtypeError(
-                f"{self.owner!r} expected measurements of one dtype, got {', '.join(sorted(kinds))}: "
+                f"{self.owner!r} expected measurements of one precision, got {', '.join(sorted(kinds))}: "
                 f"cast them, as in y.map(lambda a: a.astype(np.float32))"
             )
+        if len(kinds) > 1 and all(hasattr(a, "astype") or backend.is_array(a) for a in checked):
+            # Real ones among complex ones: their sum is complex.
+            return checked.map(lambda a: backend.astype(a, backend.complex_name(backend.dtype_name(a))))
         return checked
 
 

@@ -87,10 +87,7 @@ class StackedPhysics(LinearPhysics):
     def _merge(self, other: Any) -> StackedPhysics | None:
         if not isinstance(other, StackedPhysics):
             return None
-        if len(other) != len(self):
-            raise ShapeError(
-                f"{self!r} + {other!r}: expected stacks of as many sensors, got {len(self)} and {len(other)}"
-            )
+        check_as_many(self, other)
         return StackedPhysics(tuple(a + b for a, b in zip(self, other, strict=True)))
 
     # -- shapes --------------------------------------------------------------------------------------------
@@ -167,6 +164,14 @@ class StackedPhysics(LinearPhysics):
     def _thumbnails(self) -> list[tuple[str, Any]]:
         shown = [(i, s) for i, s in enumerate(self.sensors[:8]) if s._thumbnails()]
         return [(f"sensor {i}", s._thumbnails()[0][1]) for i, s in shown]
+
+
+def check_as_many(left: Any, right: Any) -> None:
+    """Refuse the sum of stacks of unlike many sensors."""
+    if len(left) != len(right):
+        raise ShapeError(
+            f"{left!r} + {right!r}: expected stacks of as many sensors, got {len(left)} and {len(right)}"
+        )
 
 
 # What a block of sensors computes.  The plain operator is one block; workers hold several.

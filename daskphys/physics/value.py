@@ -28,7 +28,11 @@ class Value:
     """
 
     def _fields(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        if not dataclasses.is_dataclass(self):
+            raise TypeError(
+                f"{type(self).__qualname__} is no dataclass: decorate it with @daskphys.physics.value"
+            )
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     def _content(self) -> tuple[Any, ...]:
         """A hashable key of the content, the same in every process."""

@@ -109,7 +109,7 @@ def test_measurements_of_another_image():
 def test_measurements_of_wrong_dtype():
     with raises(DtypeError, "expected a dtype among float32", "got int64"):
         S.A_adjoint([Y[0], Y[1].astype(np.int64)])
-    with raises(DtypeError, "one dtype", "float32, float64", "astype"):
+    with raises(DtypeError, "one precision", "float32, float64", "astype"):
         S.A_adjoint([Y[0].astype(np.float32), Y[1]])
 
 
