@@ -161,9 +161,7 @@ def environment(quick: bool) -> dict[str, Any]:
         **{name: version(name) for name in packages},
         "machine": platform.machine(),
         "cores": backend.cpu_count(),
-        "load average at start": [round(a, 2) for a in os.getloadavg()]
-        if hasattr(os, "getloadavg")
-        else None,
+        "load at start": load(),
         "quick": quick,
     }
 

@@ -7,7 +7,7 @@ sensors, and a tree for each chunk.  Any other operator is one task a chunk.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import getitem, mul
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def apply(operator: Any, value: Any) -> Any:
         case Gram(parent=StackedPhysics() | DistributedPhysics()):
             return _gram(operator, value)
         case Gram(parent=parent) if _holds(parent, SENSORS):
-            return _gram(operator, value) if _merges(parent) else apply(parent.H, apply(parent, value))
+            return apply(parent.H, apply(parent, value))
         case PseudoInverse(parent=parent) if _merges(parent):
             return _pseudo_inverse(operator, value)
         case Adjoint(parent=Composed() as product):
@@ -66,18 +66,9 @@ def _holds(operator: Any, kinds: Any) -> bool:
     return any(_holds(part, kinds) for f in fields for part in (f if isinstance(f, tuple) else (f,)))
 
 
-def _peeled(operator: Any) -> tuple[list[complex], Any]:
-    """The factors of a multiple, the outermost first, and what it is a multiple of."""
-    factors = []
-    while isinstance(operator, Scaled):
-        factors.append(operator.factor)
-        operator = operator.parent
-    return factors, operator
-
-
 def _merges(operator: Any) -> bool:
-    """Whether AᴴA of sensors, or of a multiple of them, is one merged value."""
-    return isinstance(_peeled(operator)[1], SENSORS) and operator.normal_kind is not None
+    """Whether AᴴA of sensors is one merged value."""
+    return isinstance(operator, SENSORS) and operator.normal_kind is not None
 
 
 # -- operators that are one task a chunk ---------------------------------------------------------------------
@@ -152,14 +143,14 @@ def _adjoint(physics: Any, y: Measurements) -> Any:
 
 
 def _gram(operator: Gram, x: Any) -> Any:
-    factors, physics = _peeled(operator.parent)
+    physics: Any = operator.parent
     inputs, lead = aligned(physics, x)
     builder, call, blocks = _begin("gram", operator, inputs, physics)
     name = f"gram-{call}"
     by_tree = isinstance(operator, DistributedGram) and operator.method == "tree"
     merged, dtype = None, x.dtype.name
     if physics.normal_kind is not None and not by_tree:
-        merged = _merged(builder, call, blocks, x.shape[lead:], factors)
+        merged = calls.normal(builder, call, blocks, x.shape[lead:])
     else:
         dtype = np.result_type(*_dtypes(physics, x, normal=True)).name
     for index in indexes(x, lead):
@@ -172,14 +163,12 @@ def _gram(operator: Gram, x: Any) -> Any:
 
 
 def _pseudo_inverse(operator: PseudoInverse, y: Measurements) -> Any:
-    factors, physics = _peeled(operator.parent)
-    for factor in factors:
-        y = factor.conjugate() * y
+    physics: Any = operator.parent
     inputs, lead = aligned(physics.H, y)
     shape = physics._domain_shape(y.shapes)
     builder, call, blocks = _begin("pinv", operator, inputs, physics)
     name = f"pinv-{call}"
-    merged = _merged(builder, call, blocks, shape[lead:], factors)
+    merged = calls.normal(builder, call, blocks, shape[lead:])
     for index in indexes(inputs[0], lead):
         at, image = filled(name, index, len(shape)), chunk_shape(inputs[0], index, shape)
         z = calls.adjoint(builder, call, blocks, [key(a, index) for a in inputs], None, at[1:])
@@ -207,16 +196,6 @@ def _begin(
     refs = [_constant(builder, name, b, physics[slice(*b)]) for b in bounds]
     shared = not isinstance(physics.transform, Plain)
     return builder, call, calls.Blocks(bounds, refs, [None] * len(bounds), shared, None)
-
-
-def _merged(
-    builder: GraphBuilder, call: str, blocks: calls.Blocks, sizes: Any, factors: Sequence[complex]
-) -> Ref:
-    """Tasks for the merged normal operator of a multiple of sensors."""
-    merged = calls.normal(builder, call, blocks, sizes)
-    for number, factor in enumerate(reversed(factors)):
-        merged = builder.add((f"normal-scaled-{call}", number), mul, abs(factor) ** 2, merged)
-    return merged
 
 
 def _dtypes(physics: Any, x: Any, *, normal: bool = False) -> list[str]:

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from daskphys.errors import ParameterError
@@ -15,6 +15,9 @@ def covers(bounds, n):
 
 
 @given(st.integers(1, 5000))
+@example(MAX_BLOCKS)
+@example(MAX_BLOCKS + 1)
+@example(8 * MAX_BLOCKS)
 def test_auto_makes_few_blocks_of_whole_subtrees(n):
     bounds = cut(n)
     assert covers(bounds, n)

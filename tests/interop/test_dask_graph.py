@@ -63,7 +63,7 @@ def test_workers_hold_the_blocks(X, threads):
     assert own(D.A_adjoint(y), y) == CHUNKS * (blocks + 1)
     assert own(D.A_adjoint_A(X, method="tree"), X) == CHUNKS * (blocks + 1)
     assert own(D.A_adjoint_A(X), X) == blocks + 1 + CHUNKS
-    assert own((4 * D).A_adjoint_A(X), X) == blocks + 1 + 1 + CHUNKS
+    assert own((4 * D).A_adjoint_A(X), X) == blocks + 1 + CHUNKS  # a distributed operator of its own
     assert own(D.A_dagger(y), y) == blocks + 1 + CHUNKS * (blocks + 2)
 
 
