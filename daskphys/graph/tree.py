@@ -12,8 +12,9 @@ from typing import Any
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.pairwise import PairwiseSum, Partial
 
-#: Blocks that one task joins: a hop costs about 6 ms of scheduling, an addition of a 512² image 1 ms.
-FAN_IN = 8
+#: Blocks that one task joins.  Measured on 64 blocks of 256² (benchmarks/results/foundation.txt): 16 is a fifth
+#: faster than 8, and 32 a little more; but a node holds its blocks in memory, and adds them one by one.
+FAN_IN = 16
 
 
 def join(blocks: Sequence[Sequence[Partial]]) -> list[Partial]:

@@ -89,8 +89,8 @@ def test_a_tree_of_several_levels(threads: DistributedContext, image: np.ndarray
     D = distribute(plain, threads)
     y = plain(image)
     np.testing.assert_array_equal(D.A_adjoint(y), plain.A_adjoint(y))
-    # 70 blocks, 9 nodes, 2 nodes, the root.
-    assert D.report().tasks == 70 + 9 + 2 + 1
+    # 70 blocks, 5 nodes of up to 16, the root.
+    assert D.report().tasks == 70 + 5 + 1
 
 
 def test_algebra_on_a_distributed_operator(

@@ -18,12 +18,13 @@ def X(image):
 
 def test_the_bits_of_numpy(stacked, image, X, processes, never_computes):
     D = distribute(stacked, processes, chunks=2)
+    multiple = 2j * D  # has operators of its own, which are sent when it is made
     y = stacked(image)
     with never_computes(processes):
-        lazy = [D(X), (2j * D)(X), D.A_adjoint(D(X)), D.A_adjoint_A(X), D.A_A_adjoint(D(X))]
+        lazy = [D(X), multiple(X), D.A_adjoint(D(X)), D.A_adjoint_A(X), D.A_A_adjoint(D(X))]
     tree = D.A_adjoint_A(X, method="tree")
     eager_tree = D.A_adjoint_A(image, method="tree")
-    del D
+    del D, multiple
     gc.collect()
     eager = [y, 2j * y, stacked.A_adjoint(y), stacked.A_adjoint_A(image), stacked.A_A_adjoint(y)]
     for result, expected in zip([*lazy, tree], [*eager, eager_tree], strict=True):
