@@ -70,7 +70,7 @@ def fan_in(bench: Bench) -> Case:
             held |= ctx.client.scatter({f"fan-in-{i}-{name}": block}, workers=[home], hash=False)
         variants = {
             width: lambda width=width, ctx=ctx, homes=homes, held=held: reduced(ctx, list(held), homes, width)
-            for width in ((2, 8, 32) if bench.quick else (2, 4, 8, 16, 32))
+            for width in sorted({2, 32, FAN_IN} if bench.quick else {2, 4, 8, 16, 32, FAN_IN})
         }
         times = bench.time({str(width): call for width, call in variants.items()}, seconds=12)
         for width, call in variants.items():

@@ -100,8 +100,10 @@ def astype(x: Array, dtype: str) -> Array:
     """`x` in the dtype of this name, itself if it has it already."""
     if dtype_name(x) == dtype:
         return x
+    if hasattr(x, "astype"):
+        return x.astype(dtype)
     xp = namespace(x)
-    return x.astype(dtype) if hasattr(x, "astype") else xp.astype(x, getattr(xp, dtype))
+    return xp.astype(x, getattr(xp, dtype))
 
 
 def copy(x: Array) -> Array:
@@ -204,13 +206,32 @@ def like(x: Array, image: Array, dtype: str | None = None) -> Array:
     """`x` (NumPy, or already of the image's library) as an array of the library and device of `image`."""
     xp = namespace(image)
     if namespace(x) is not xp:
-        x = xp.asarray(to_numpy(x))
+        with _device(image):
+            x = xp.asarray(to_numpy(x))
+    elif _is_cupy(x) and x.device != image.device:
+        with _device(image):
+            x = xp.asarray(x)
     return x if dtype is None else astype(x, dtype)
+
+
+def apart(result: Array, given: Sequence[Any]) -> Array:
+    """`result`, as a copy where it may lie in the memory of what was given (where this can be told: NumPy)."""
+    if isinstance(result, np.ndarray) and any(
+        isinstance(x, np.ndarray) and np.may_share_memory(result, x) for x in given
+    ):
+        return copy(result)
+    return result
 
 
 def zeros(shape: tuple[int, ...], image: Array) -> Array:
     """An array of zeros of the library, dtype and device of `image`."""
-    return namespace(image).zeros(shape, dtype=image.dtype)
+    with _device(image):
+        return namespace(image).zeros(shape, dtype=image.dtype)
+
+
+def _device(image: Array) -> contextlib.AbstractContextManager[Any]:
+    """CuPy allocates on the current device; make it that of `image`."""
+    return image.device if _is_cupy(image) else contextlib.nullcontext()
 
 
 def complex_of(real: Array, imag: Array) -> Array:
@@ -295,6 +316,10 @@ def as_parameter(value: Any, owner: str, name: str) -> Array:
 
     Parameters are kept in double precision: what is made of them is cast to the image's precision.
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise DtypeError(
+            f"{owner}: {name} expected an array without a mask, got {describe(value)}: fill it first"
+        )
     try:
         array = value if is_array(value) else np.asarray(value)
     except ValueError as error:

@@ -32,6 +32,7 @@ __all__ = [
     "ShapeError",
     "UnknownKeywordError",
     "UnsupportedArrayError",
+    "WorkersLostError",
 ]
 
 
@@ -89,6 +90,10 @@ class NoWorkersError(DaskphysError, TimeoutError):
 
 class SchedulerUnreachableError(DaskphysError, ConnectionError):
     """No scheduler answers at the address, or the scheduler file does not exist."""
+
+
+class WorkersLostError(DaskphysError, RuntimeError):
+    """Workers were lost in each of several attempts at a call."""
 
 
 class MainGuardError(DaskphysError, RuntimeError):

@@ -88,6 +88,7 @@ DERIVED = [
     Case("gram, merged", Gram(_A), IMAGES),
     Case("pseudo-inverse", PseudoInverse(_A), IMAGES),
     Case("pseudo-inverse of a stack", PseudoInverse(CIRCULAR), (((8, 9),) * 3,)),
+    Case("pseudo-inverse of a stack, adjoint", PseudoInverse(CIRCULAR).H, IMAGES),
 ]
 
 STACKS = [
@@ -103,6 +104,8 @@ STACKS = [
     Case("stack, all paddings, after a blur", MIXED @ blur("circular", 2, 2), IMAGES),
     Case("stack, scaled and summed", 2 * CIRCULAR - 0.5 * CIRCULAR[::-1], IMAGES),
     Case("stack, complex", 1j * CIRCULAR, IMAGES),
+    Case("stack, real and complex", stack(_A, 1j * _A, _V), IMAGES),
+    Case("stack, real and complex", stack(_V, 1j * _A, _V), IMAGES),
     Case("stack, adjoint", RAGGED.H, (((7, 6), (6, 6), (9, 8)),)),
     Case("stack, gram", Gram(RAGGED), IMAGES),
     Case("stack, its adjoint after it", RAGGED.H @ RAGGED, IMAGES),

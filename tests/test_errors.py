@@ -19,6 +19,7 @@ from daskphys.errors import (
 )
 
 BUILT_IN = {
+    "WorkersLostError": RuntimeError,
     "ContextClosedError": RuntimeError,
     "DeviceError": RuntimeError,
     "DtypeError": TypeError,

@@ -13,6 +13,7 @@ from typing import Any
 
 from daskphys import backend
 from daskphys.distributed.ledger import measured
+from daskphys.errors import ShapeError
 from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.tree import reduce_tree
@@ -52,9 +53,14 @@ class Blocks:
 
 
 def forward(
-    builder: GraphBuilder, call: str, blocks: Blocks, x: Any, suffix: tuple[int, ...] = ()
+    builder: GraphBuilder,
+    call: str,
+    blocks: Blocks,
+    x: Any,
+    expected: Any = None,
+    suffix: tuple[int, ...] = (),
 ) -> list[Ref]:
-    """Tasks for A x; each gives the list of its block's measurements."""
+    """Tasks for A x; each gives the list of its block's measurements, all of the `expected` shape if given."""
     return [
         builder.add(
             (f"forward-{call}", bound[0], *suffix),
@@ -65,6 +71,7 @@ def forward(
             bound,
             blocks.shared,
             blocks.device,
+            expected,
             worker=home,
         )
         for bound, block, home in blocks
@@ -145,12 +152,24 @@ def _transform(block: StackedPhysics, shared: bool) -> Transform:
 
 
 def run_forward(
-    block: StackedPhysics, x: Any, call: str, bound: tuple[int, int], shared: bool, device: str
+    block: StackedPhysics,
+    x: Any,
+    call: str,
+    bound: tuple[int, int],
+    shared: bool,
+    device: str | None,
+    expected: Any,
 ) -> list[Any]:
-    """Each sensor's measurement, in host memory."""
+    """Each sensor's measurement."""
     with measured(call, bound):
         x = _placed(x, device)
         made = forward_each(block, x, _transform(block, shared), bound[0])
+        for index, (sensor, y) in enumerate(zip(block, made, strict=True), bound[0]):
+            if expected is not None and tuple(y.shape) != tuple(expected):
+                raise ShapeError(
+                    f"sensor {index} ({sensor!r}): the factory's sensors are expected to give measurements of one "
+                    f"shape, that of sensor 0, {tuple(expected)}; got {tuple(y.shape)}"
+                )
         return [_fetched(a, device) for a in made]
 
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import linecache
 import multiprocessing.process
 import socket
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import dask
 from distributed import Client, LocalCluster
 
 from daskphys import backend
-from daskphys.errors import DeviceError, FallbackWarning, MainGuardError, MissingDependencyError
+from daskphys.errors import (
+    DaskphysError,
+    DeviceError,
+    FallbackWarning,
+    MainGuardError,
+    MissingDependencyError,
+)
 
 #: glibc gives freed arrays back to the system at once, and Dask's nanny makes it stricter; each new array is
 #: then paged in again.  Raised, a block of FFTs runs up to twice as fast (docs/design.md).
@@ -28,16 +35,13 @@ _PORT = 8787
 def start_cluster(n_workers: int | None, processes: bool | None) -> LocalCluster:
     """A cluster of CPU workers on this machine, which listens on loopback alone.
 
-    Threads of this process by default: the FFT releases the GIL, and nothing is copied.
+    Threads of this process by default: the FFT releases the GIL, and images are not copied.
     """
     cores = backend.cpu_count()
     n = cores if n_workers is None else n_workers
     if processes:
         require_main_guard()
-    allocator = {f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ALLOCATOR.items()}
-    with dask.config.set(allocator), warnings.catch_warnings():
-        # Another program may take the port after `_free_port` has looked; Dask then takes another.
-        warnings.filterwarnings("ignore", message="Port .* is already in use")
+    with _cluster_settings():
         return LocalCluster(
             n_workers=n,
             threads_per_worker=max(1, cores // n),
@@ -47,6 +51,15 @@ def start_cluster(n_workers: int | None, processes: bool | None) -> LocalCluster
             worker_dashboard_address="127.0.0.1:0",  # without it a thread's worker listens on all interfaces
             silence_logs=50,  # a worker that goes is reported by what it was doing
         )
+
+
+@contextlib.contextmanager
+def _cluster_settings() -> Iterator[None]:
+    allocator = {f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ALLOCATOR.items()}
+    with dask.config.set(allocator), warnings.catch_warnings():
+        # Another program may take the port after `_free_port` has looked; Dask then takes another.
+        warnings.filterwarnings("ignore", message="Port .* is already in use")
+        yield
 
 
 def start_cuda_cluster(n_workers: int | None) -> Any:
@@ -64,12 +77,20 @@ def start_cuda_cluster(n_workers: int | None) -> Any:
             "cluster='cuda' needs dask-cuda and CuPy: pip install 'daskphys[cuda13]' (or 'daskphys[cuda12]')"
         ) from error
     require_main_guard()
-    cluster = LocalCUDACluster(n_workers=n_workers, dashboard_address=f"127.0.0.1:{_free_port()}")
-    with Client(cluster, set_as_default=False) as client:
-        failed = {worker: why for worker, why in client.run(probe_gpu).items() if why}
-    if failed:
+    with _cluster_settings():
+        cluster = LocalCUDACluster(
+            n_workers=n_workers,
+            dashboard_address=f"127.0.0.1:{_free_port()}",
+            worker_dashboard_address="127.0.0.1:0",
+        )
+    try:
+        with Client(cluster, set_as_default=False) as client:
+            failed = {worker: why for worker, why in client.run(probe_gpu).items() if why}
+        if failed:
+            raise DeviceError(f"workers cannot compute on their GPU: {failed}")
+    except BaseException:
         cluster.close()
-        raise DeviceError(f"workers cannot compute on their GPU: {failed}")
+        raise
     return cluster
 
 
@@ -82,7 +103,7 @@ def auto_cluster(n_workers: int | None, processes: bool | None) -> tuple[Any, st
     if seen and processes is not False:
         try:
             return start_cuda_cluster(n_workers), "cuda", []
-        except (DeviceError, MissingDependencyError) as error:
+        except (DaskphysError, ValueError, RuntimeError, OSError) as error:
             note = f"NVML sees {seen} GPUs, but they are not used: {error}"
             warnings.warn(note, FallbackWarning, stacklevel=6)
             return start_cluster(n_workers, processes), "cpu", [note]

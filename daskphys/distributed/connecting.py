@@ -10,6 +10,7 @@ from typing import Any
 import dask
 from dask.utils import parse_timedelta
 from distributed import Client
+from distributed.deploy import Cluster
 
 from daskphys.errors import ParameterError, SchedulerUnreachableError, describe
 
@@ -37,9 +38,17 @@ class Asked:
             raise _refused(f"client as a distributed.Client, got {describe(self.client)}")
         if self.client is not None and self.client.asynchronous:
             raise _refused("a synchronous client, got an asynchronous one: Client(..., asynchronous=False)")
-        if isinstance(self.cluster, str) and self.cluster not in ("auto", "local", "cuda"):
+        known = (
+            self.cluster in ("auto", "local", "cuda")
+            if isinstance(self.cluster, str)
+            else isinstance(self.cluster, Cluster)
+        )
+        if not known:
             raise _refused(f"cluster as 'auto', 'local', 'cuda' or a cluster, got {self.cluster!r}")
-        if self.n_workers is not None and (not isinstance(self.n_workers, int) or self.n_workers < 1):
+        if isinstance(self.cluster, Cluster) and self.cluster.asynchronous:
+            raise _refused("a synchronous cluster, got an asynchronous one: asynchronous=False")
+        whole = isinstance(self.n_workers, int) and not isinstance(self.n_workers, bool)
+        if self.n_workers is not None and (not whole or self.n_workers < 1):
             raise _refused(f"n_workers as a positive integer, got {self.n_workers!r}")
         if self.device not in ("auto", "cpu", "cuda"):
             raise _refused(f"device as 'auto', 'cpu' or 'cuda', got {self.device!r}")
@@ -82,6 +91,16 @@ def current_client() -> Client | None:
     except ValueError:
         return None
     return None if client.asynchronous else client
+
+
+def restore_scheduler() -> None:
+    """Let Dask compute here again when the last client has gone.
+
+    Each client restores the setting that it found; where two do so in the order that they were opened, the last
+    one leaves Dask asking for a scheduler that no client has.
+    """
+    if dask.config.get("scheduler", None) == "dask.distributed" and current_client() is None:
+        dask.config.set(scheduler=None)
 
 
 def connect(address: str | None, scheduler_file: str | os.PathLike[str] | None) -> Client:

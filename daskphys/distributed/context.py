@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -14,7 +15,9 @@ from daskphys.distributed import connecting
 from daskphys.errors import (
     ContextClosedError,
     DeviceError,
+    FallbackWarning,
     NoWorkersError,
+    SchedulerUnreachableError,
     checks_keywords,
 )
 from daskphys.markup import bytes_text, card, counted, link
@@ -162,7 +165,17 @@ class DistributedContext:
 
     def workers(self) -> dict[Any, clusters.WorkerInfo]:
         """Name → address and threads of each worker that is there now."""
-        return clusters.worker_table(self.client.scheduler_info(n_workers=-1))
+        client = self.client
+        try:
+            info = client.scheduler_info(n_workers=-1)
+        except OSError:
+            info = {}
+        if "workers" not in info:  # what Dask's client keeps of a scheduler that is gone
+            raise SchedulerUnreachableError(
+                f"the scheduler at {client.scheduler.address} does not answer any more: start it again, then make a "
+                f"new DistributedContext"
+            )
+        return clusters.worker_table(info)
 
     def require_workers(self) -> dict[Any, clusters.WorkerInfo]:
         """`workers`, or `NoWorkersError` where none is left and none joins in time."""
@@ -178,6 +191,7 @@ class DistributedContext:
         cluster, self._cluster = self._cluster, None
         if client is not None and self._owns_client:
             client.close()
+            connecting.restore_scheduler()
         if cluster is not None:
             cluster.close()
 
@@ -215,9 +229,16 @@ def _device(client: Client, wanted: str) -> str:
     """The device that every worker computes on."""
     if wanted == "cpu":
         return "cpu"
-    failed = {worker: why for worker, why in client.run(clusters.probe_gpu).items() if why}
+    found = client.run(clusters.probe_gpu)
+    failed = {worker: why for worker, why in found.items() if why}
     if not failed:
         return "cuda"
     if wanted == "cuda":
         raise DeviceError(f"device='cuda': workers cannot compute on their GPU: {failed}")
+    if len(failed) < len(found):
+        warnings.warn(
+            f"some workers can compute on a GPU and others cannot, so all compute on the CPU: {failed}",
+            FallbackWarning,
+            stacklevel=4,
+        )
     return "cpu"

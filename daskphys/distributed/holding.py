@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Sequence, Set
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
 
 import dask
 from dask.utils import parse_bytes
-from distributed import Future, wait
+from distributed import Future
 
 from daskphys.distributed.calls import Blocks
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.recipes import Facts, Recipe, StackRecipe
+from daskphys.distributed.waiting import until_done, wait_here
 from daskphys.errors import DaskphysWarning, ParameterError
 from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.placement import place
 from daskphys.markup import bytes_text
 from daskphys.physics.transform import Plain
-
-#: Seconds between two looks at the workers while a call runs.
-WATCH = 2.0
-
-
-class WorkersLostError(RuntimeError):
-    """None of the workers that tasks were pinned to is left: submit them again."""
-
-
-def wait_here(ctx: DistributedContext, futures: Sequence[Future], homes: Set[Hashable]) -> None:
-    """Wait for `futures`, whose tasks are pinned to the workers at `homes`.
-
-    When every worker goes at once, Dask leaves soft-pinned tasks pending for ever, also after new workers
-    have joined (its scheduler asks for the pinned workers alone before it wakes them).
-    """
-    while True:
-        try:
-            wait(futures, timeout=WATCH)
-            return
-        except TimeoutError:
-            if not homes & {w.address for w in ctx.require_workers().values()}:
-                raise WorkersLostError from None
 
 
 class Holding:
@@ -58,6 +37,7 @@ class Holding:
                 f"distribute expected replicas from 1 to {len(workers)}, the number of workers, got {replicas!r}"
             )
         self._recipe, self._ctx, self._bounds, self.replicas = recipe, ctx, bounds, replicas
+        self.scheduler = str(ctx.client.scheduler.address)
         self._warn_if_large()
         self._submit()
         self._facts = Facts.of(recipe._stack) if isinstance(recipe, StackRecipe) else self._gather_facts()
@@ -68,7 +48,10 @@ class Holding:
         return self._facts
 
     def _submit(self) -> None:
-        """Submit every block that is not on the cluster, and wait until it is there."""
+        """Submit every block, and wait until it is there."""
+        until_done("distribute", self._submit_once)
+
+    def _submit_once(self, _: int) -> None:
         workers = self._ctx.require_workers()
         costs = [float(self._recipe.nbytes(*b) + (b[1] - b[0])) for b in self._bounds]
         first = place(costs, {w.address: w.threads for w in workers.values()})
@@ -122,9 +105,8 @@ class Holding:
 
     def placement(self) -> dict[Any, list[int]]:
         """Worker → the sensors that it holds now, as the scheduler says."""
-        client, homes = self._ctx.client, {h for h in self.blocks().homes if h is not None}
-        futures = [f for replica in self._futures for f in replica]
-        wait_here(self._ctx, futures, homes)
+        client = self._ctx.client
+        futures = until_done("placement", self._settled)
         names = {w.address: name for name, w in self._ctx.workers().items()}
         held: dict[Any, set[int]] = {}
         where = client.who_has(futures)
@@ -133,6 +115,13 @@ class Holding:
                 for address in where.get(future.key, ()):
                     held.setdefault(names.get(address, address), set()).update(range(start, stop))
         return {worker: sorted(held[worker]) for worker in sorted(held, key=str)}
+
+    def _settled(self, _: int) -> list[Future]:
+        """The futures of all blocks, when all are on the cluster."""
+        homes = {home for home in self.blocks().homes if home is not None}
+        futures = [f for replica in self._futures for f in replica]
+        wait_here(self._ctx, futures, homes)
+        return futures
 
     def _gather_facts(self) -> Facts:
         client = self._ctx.client

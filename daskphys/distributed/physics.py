@@ -6,6 +6,7 @@ import functools
 import operator
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 from daskphys import backend, doors
@@ -15,7 +16,7 @@ from daskphys.distributed.holding import Holding
 from daskphys.distributed.recipes import Recipe, recipe_of
 from daskphys.distributed.report import Call, Report
 from daskphys.distributed.runner import Runner
-from daskphys.errors import DaskphysError, ParameterError, checks_keywords, describe
+from daskphys.errors import DaskphysError, DeviceError, ParameterError, checks_keywords
 from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.markup import bytes_text, counted
@@ -23,65 +24,9 @@ from daskphys.physics.base import Gram, LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.spaces import Images, Sensors
-from daskphys.physics.stack import StackedPhysics, check_as_many
+from daskphys.physics.stack import StackedPhysics, check_as_many, widened
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
-
-
-@checks_keywords
-def distribute(
-    physics: Any,
-    ctx: DistributedContext,
-    *,
-    chunks: Any = "auto",
-    replicas: int = 1,
-    num_operators: int | None = None,
-) -> DistributedPhysics:
-    """Place the sensors of a stacked operator on the workers of `ctx`.
-
-    Parameters
-    ----------
-    physics : StackedPhysics, list of operators, or callable
-        The stack; or a factory: ``physics(index)`` returns the operator of one sensor and is called on the
-        worker that gets it.
-    ctx : DistributedContext
-        Where to.
-    chunks : "auto", int or sequence of int
-        Sensors a block.  It changes no bit of any result.
-    replicas : int
-        On how many workers each block is kept: with 2 or more, a lost worker's blocks need no rebuilding.
-    num_operators : int
-        How many sensors a factory makes.
-
-    Returns
-    -------
-    DistributedPhysics
-        An operator with the same methods, and the same bits, as the plain one.  Its multiples, sums and
-        products are distributed operators of their own, whose sensors are sent when they are made.
-
-    Notes
-    -----
-    What it makes of Dask arrays is lazy and needs its own client to compute: with several clients open,
-    compute it under ``with ctx.client.as_current():``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from daskphys.distributed import DistributedContext, distribute
-    >>> from daskphys.physics import Blur, gaussian_blur, stack
-    >>> A = stack(*[Blur(gaussian_blur(s)) for s in (1.0, 2.0, 3.0)])
-    >>> x = np.random.default_rng(0).random((64, 64), dtype=np.float32)
-    >>> with DistributedContext(n_workers=2) as ctx:
-    ...     D = distribute(A, ctx)
-    ...     y = D(x)
-    ...     bool(np.array_equal(D.A_adjoint(y), A.A_adjoint(A(x))))
-    True
-    """
-    if not isinstance(ctx, DistributedContext):
-        raise ParameterError(
-            f"distribute expected a DistributedContext, got {describe(ctx)}: write DistributedContext(client=…)"
-        )
-    return DistributedPhysics(recipe_of(physics, num_operators), ctx, chunks, replicas)
 
 
 class DistributedPhysics(LinearPhysics):
@@ -104,7 +49,7 @@ class DistributedPhysics(LinearPhysics):
     runner: Runner
 
     def _fields(self) -> dict[str, Any]:
-        return {"token": self.recipe.token, "bounds": self.bounds}
+        return {"token": self.recipe.token, "bounds": self.bounds, "scheduler": self.holding.scheduler}
 
     def __getstate__(self) -> dict[str, Any]:
         raise DaskphysError(
@@ -124,7 +69,8 @@ class DistributedPhysics(LinearPhysics):
         chosen = range(len(self))[index]
         if isinstance(chosen, int):
             return self.recipe.sensor(chosen)
-        return distribute([self.recipe.sensor(i) for i in chosen], self.ctx)
+        replicas = self.holding.replicas
+        return DistributedPhysics(self.recipe.chosen(chosen), self.ctx, "auto", replicas)
 
     def __iter__(self) -> Iterator[LinearPhysics]:
         return (self.recipe.sensor(i) for i in range(len(self)))
@@ -150,7 +96,12 @@ class DistributedPhysics(LinearPhysics):
         return self.holding.facts.nbytes
 
     def to(self, device: Any) -> DistributedPhysics:
-        """Itself: where a distributed operator computes is its context's `device`."""
+        """Itself, where `device` is its context's: that is where a distributed operator computes."""
+        kind = backend.parse_device(device).partition(":")[0]
+        if kind != self.ctx.device:
+            raise DeviceError(
+                f"{self!r} computes on its context's device, {self.ctx.device!r}, got {device!r}"
+            )
         return self
 
     # -- what the algebra asks of an operator -----------------------------------------------------------------
@@ -170,7 +121,7 @@ class DistributedPhysics(LinearPhysics):
         return self.recipe.domain_shape(shape)
 
     def _result_dtype(self, dtype: str) -> str:
-        return self.recipe.template._result_dtype(dtype)
+        return backend.complex_name(dtype) if self.holding.facts.makes_complex else dtype
 
     @property
     def transform(self) -> Transform:
@@ -181,14 +132,14 @@ class DistributedPhysics(LinearPhysics):
         return self.holding.facts.normal_kind
 
     def _forward(self, x: Any) -> Measurements:
-        blocks = self.runner.run("A", x, calls.forward)
+        blocks = self.runner.run("A", x, calls.forward, self.recipe.expected(x.shape))
         return Measurements(backend.like(a, x) for block in blocks for a in block)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self.runner.run("A_adjoint", y, calls.adjoint, shape)
+        return self.runner.run("A_adjoint", widened(y, self._result_dtype), calls.adjoint, shape)
 
     def _adjoint_to(self, y: Any, shape: Any) -> Any:
-        return self.runner.run("A_adjoint", y, calls.adjoint, None)
+        return self.runner.run("A_adjoint", widened(y, self._result_dtype), calls.adjoint, None)
 
     def _gram(self, x: Any) -> Any:
         return self.runner.run("A_adjoint_A by the tree", x, calls.gram)
@@ -227,6 +178,16 @@ class DistributedPhysics(LinearPhysics):
 
     # -- products ------------------------------------------------------------------------------------------
 
+    def A_dagger(self, y: Any, rtol: float | None = None) -> Any:
+        before = self.runner.last
+        result = super().A_dagger(y, rtol)
+        if self.runner.last is not None and self.runner.last is not before:
+            self.runner.last = replace(self.runner.last, method="A_dagger, of which this is A_adjoint")
+        return result
+
+    A_dagger.__doc__ = LinearPhysics.A_dagger.__doc__
+
+    @checks_keywords
     def A_adjoint_A(self, x: Any, method: Literal["auto", "tree"] = "auto") -> Any:
         """AᴴA x.
 

@@ -6,7 +6,7 @@ A recipe travels once, as a task; what is lost with a worker is made again from 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from dask.base import tokenize
 from daskphys.errors import ParameterError, SensorError, describe
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.spaces import Sensors
-from daskphys.physics.stack import StackedPhysics, naming
+from daskphys.physics.stack import StackedPhysics, naming, stack
 from daskphys.physics.transform import Plain, Transform
 
 
@@ -27,10 +27,12 @@ class Facts:
     normal_kind: Any
     domain_ndim: int
     nbytes: int
+    makes_complex: bool  # whether a real image has a complex sum over sensors
 
     @classmethod
     def of(cls, block: StackedPhysics) -> Facts:
-        return cls(block.transform, block.normal_kind, block.domain_ndim, block.nbytes)
+        wide = block._result_dtype("float32") != "float32"
+        return cls(block.transform, block.normal_kind, block.domain_ndim, block.nbytes, wide)
 
     def joined(self, other: Facts) -> Facts:
         same = self.transform == other.transform
@@ -39,6 +41,7 @@ class Facts:
             self.normal_kind if self.normal_kind == other.normal_kind else None,
             max(self.domain_ndim, other.domain_ndim),
             self.nbytes + other.nbytes,
+            self.makes_complex or other.makes_complex,
         )
 
 
@@ -58,6 +61,14 @@ class Recipe(abc.ABC):
     @abc.abstractmethod
     def sensor(self, index: int) -> LinearPhysics:
         """One sensor's operator, on the client."""
+
+    @abc.abstractmethod
+    def chosen(self, indexes: Sequence[int]) -> Recipe:
+        """The recipe of some of the sensors."""
+
+    def expected(self, shape: Any) -> Any:
+        """The shape that each sensor's measurement must have, where no sensor but the first is known here."""
+        return None
 
     @abc.abstractmethod
     def summary(self) -> str:
@@ -101,6 +112,9 @@ class StackRecipe(Recipe):
     def sensor(self, index: int) -> LinearPhysics:
         return self._stack.sensors[index]
 
+    def chosen(self, indexes: Sequence[int]) -> Recipe:
+        return StackRecipe(StackedPhysics(tuple(self._stack.sensors[i] for i in indexes)))
+
     def summary(self) -> str:
         return self._stack._summary()
 
@@ -141,6 +155,12 @@ class FactoryRecipe(Recipe):
     def sensor(self, index: int) -> LinearPhysics:
         return made(self._factory, index)
 
+    def chosen(self, indexes: Sequence[int]) -> Recipe:
+        return FactoryRecipe(Chosen(self._factory, tuple(indexes)), len(indexes))
+
+    def expected(self, shape: Any) -> Any:
+        return self.template._range_shape(shape)
+
     def summary(self) -> str:
         return f"{self._n} sensors like {self.template!r}"
 
@@ -158,6 +178,17 @@ class FactoryRecipe(Recipe):
 
     def range(self, owner: Any) -> Sensors:
         return Sensors(owner, (self.template.range,) * self._n)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A factory: some of the sensors of another."""
+
+    factory: Callable[[int], LinearPhysics]
+    indexes: tuple[int, ...]
+
+    def __call__(self, index: int) -> LinearPhysics:
+        return made(self.factory, self.indexes[index])
 
 
 @dataclass(frozen=True)
@@ -200,13 +231,7 @@ def recipe_of(physics: Any, num_operators: int | None) -> Recipe:
     if isinstance(physics, StackedPhysics):
         given: Recipe = StackRecipe(physics)
     elif isinstance(physics, list | tuple):
-        for index, operator in enumerate(physics):
-            if not isinstance(operator, LinearPhysics):
-                raise ParameterError(
-                    f"distribute expected a list of operators, got {describe(operator)} at {index}"
-                )
-        flat = [s for p in physics for s in (p.sensors if isinstance(p, StackedPhysics) else (p,))]
-        given = StackRecipe(StackedPhysics(tuple(flat)))
+        given = StackRecipe(stack(*physics))
     elif isinstance(physics, LinearPhysics):
         raise ParameterError(
             f"distribute expected operators with a sensor axis, got {physics!r}: write distribute(stack(A, B, …), ctx)"

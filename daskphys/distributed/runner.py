@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 import uuid
 from collections.abc import Callable, Hashable
-from concurrent.futures import CancelledError
 from typing import Any
 
 from distributed import Future
@@ -14,14 +12,11 @@ from distributed import Future
 from daskphys import backend
 from daskphys.distributed import calls, ledger, transport
 from daskphys.distributed.context import DistributedContext
-from daskphys.distributed.holding import Holding, WorkersLostError, wait_here
+from daskphys.distributed.holding import Holding
 from daskphys.distributed.report import Call, Report
-from daskphys.errors import DaskphysError
+from daskphys.distributed.waiting import WorkersGone, until_done, wait_here
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.physics.measurements import Measurements
-
-#: How often a call is submitted when workers that held its image are lost.
-MAX_ATTEMPTS = 5
 
 
 class Runner:
@@ -41,18 +36,13 @@ class Runner:
         """One product on the cluster, again where workers were lost that held its image."""
         begin = time.perf_counter()
         call = uuid.uuid4().hex[:12]
-        for attempt in itertools.count(1):
-            try:
-                result, tasks = self._submit(f"{call}-{attempt}", value, add, args)
-                break
-            except DaskphysError:
-                raise
-            except (CancelledError, OSError, WorkersLostError):
-                if attempt == MAX_ATTEMPTS:
-                    raise
-                time.sleep(0.1 * attempt)  # the scheduler may not have seen the loss yet
+
+        def attempt(number: int) -> tuple[Any, int, int]:
+            return *self._submit(f"{call}-{number}", value, add, args), number
+
+        result, tasks, number = until_done(method, attempt)
         seconds, sizes = time.perf_counter() - begin, (_nbytes(value), _nbytes(result))
-        self.last = Call(f"{call}-{attempt}", method, tasks, seconds, *sizes, attempts=attempt)
+        self.last = Call(f"{call}-{number}", method, tasks, seconds, *sizes, attempts=number)
         sample = value[0] if isinstance(value, Measurements) else value
         return backend.like(result, sample) if backend.is_array(result) and sample is not None else result
 
@@ -86,7 +76,7 @@ class Runner:
         try:
             return list(self.ctx.client.scatter(hosts, workers=where, hash=False).values())
         except KeyError as error:  # the scheduler has just struck this worker off
-            raise WorkersLostError from error
+            raise WorkersGone from error
 
     def report(self, last: Call) -> Report:
         """What a call did, asked of the workers that did it."""

@@ -24,7 +24,7 @@ from daskphys.pairwise import pairwise_sum
 from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
 from daskphys.physics.measurements import Measurements
-from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.stack import StackedPhysics, widened
 from daskphys.physics.transform import Plain
 
 SENSORS = (StackedPhysics, DistributedPhysics)
@@ -124,13 +124,21 @@ def _forward(physics: Any, x: Any) -> Measurements:
     builder, call, blocks = _begin("forward", physics, inputs)
     shapes = physics._range_shape(x.shape)
     for index in indexes(x, lead):
-        made = calls.forward(builder, call, blocks, key(x, index), index)
+        made = calls.forward(builder, call, blocks, key(x, index), _expected(physics, x, index), index)
         for (start, stop), block in zip(blocks.bounds, made, strict=True):
             _take(builder, call, index, shapes[:stop], block, start)
     return _measurements(builder.build(inputs), call, inputs, lead, shapes, _dtypes(physics, x))
 
 
+def _expected(physics: Any, x: Any, index: Index) -> Any:
+    """The shape of each sensor's measurement of a chunk, where a factory makes sensors that are not known here."""
+    if isinstance(physics, DistributedPhysics):
+        return physics.recipe.expected(chunk_shape(x, index, x.shape))
+    return None
+
+
 def _adjoint(physics: Any, y: Measurements) -> Any:
+    y = widened(y, physics._result_dtype)
     inputs, lead = aligned(physics.H, y)
     shape = physics._domain_shape(y.shapes)
     builder, call, blocks = _begin("adjoint", physics, inputs)
@@ -164,6 +172,7 @@ def _gram(operator: Gram, x: Any) -> Any:
 
 def _pseudo_inverse(operator: PseudoInverse, y: Measurements) -> Any:
     physics: Any = operator.parent
+    y = widened(y, physics._result_dtype)
     inputs, lead = aligned(physics.H, y)
     shape = physics._domain_shape(y.shapes)
     builder, call, blocks = _begin("pinv", operator, inputs, physics)

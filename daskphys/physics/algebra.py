@@ -240,8 +240,9 @@ class PseudoInverseHooks(Hooks):
         shape = parent._domain_shape(shape_of(y))
         if parent.normal_kind is None:
             return leastsquares.solve(parent, y, shape, self.rtol)
+        normal = parent._normal(shape)
         z = parent._adjoint_to(y, shape)
-        return normal_solution(parent._normal(shape), z, parent.transform, shape, self.rtol)
+        return normal_solution(normal, z, parent.transform, shape, self.rtol)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         if self.parent.normal_kind is None:

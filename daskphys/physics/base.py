@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import numbers
+import weakref
 from typing import Any
 
-from daskphys import doors
-from daskphys.errors import ParameterError, ShapeError
+from daskphys import backend, doors
+from daskphys.errors import ParameterError, ShapeError, checks_keywords
 from daskphys.physics import algebra, leastsquares
 from daskphys.physics.hooks import Hooks
+from daskphys.physics.measurements import Measurements
+from daskphys.physics.spaces import Images
 from daskphys.physics.value import value
 
 
@@ -81,6 +84,7 @@ class LinearPhysics(Hooks):
             raise ShapeError(f"{self!r}.A_vjp expected v of shape {expected} for this image, got {got}")
         return self.A_adjoint(v)
 
+    @checks_keywords
     def A_dagger(self, y: Any, rtol: float | None = None) -> Any:
         """A⁺ y: the least-squares solution of smallest norm, of the whole operator.
 
@@ -148,13 +152,23 @@ class LinearPhysics(Hooks):
         """A x for arrays of the core: the way in from the door, where they are checked."""
         x = self.domain.check(x)
         self._image_shape(x)
-        return self._forward(x)
+        result = self._forward(x)
+        # A hook may return what it was given, or a view of it; what a user writes into a result is not the image.
+        given = list(x) if isinstance(x, Measurements) else [x]
+        if isinstance(result, Measurements):
+            return result.map(lambda a: backend.apart(a, given))
+        return backend.apart(result, given)
 
     @property
     def H(self) -> LinearPhysics:
         """The adjoint Aᴴ as an operator; ``A.H.H is A``."""
-        kept: LinearPhysics | None = self.__dict__.get("_adjoint_view")
-        return kept if kept is not None else self._keep("_adjoint_view", Adjoint(self))
+        # Weak, for the view holds its parent: a cycle would keep both, and blocks on a cluster, until a collection.
+        kept = self.__dict__.get("_adjoint_view")
+        view: LinearPhysics | None = kept() if kept is not None else None
+        if view is None:
+            view = Adjoint(self)
+            self.__dict__["_adjoint_view"] = weakref.ref(view)
+        return view
 
     def __matmul__(self, other: Any) -> Any:
         return Composed(self, other) if isinstance(other, LinearPhysics) else self.A(other)
@@ -196,6 +210,10 @@ class LinearPhysics(Hooks):
     __array_ufunc__ = None  # np.float64(2) * A is ours to do
 
 
+def _nothing() -> None:
+    return None
+
+
 def _number(scalar: Any) -> complex | None:
     """A scalar as a Python number: a NumPy scalar of float64 would lift float32 images to float64."""
     if not isinstance(scalar, numbers.Number) and getattr(scalar, "shape", None) != ():
@@ -217,7 +235,8 @@ class Adjoint(algebra.AdjointHooks, LinearPhysics):
     @property
     def H(self) -> LinearPhysics:
         """The operator whose adjoint this is."""
-        self.parent._keep("_adjoint_view", self)
+        if self.parent.__dict__.get("_adjoint_view", _nothing)() is None:
+            self.parent.__dict__["_adjoint_view"] = weakref.ref(self)
         return self.parent
 
 
@@ -227,6 +246,13 @@ class Composed(algebra.ComposedHooks, LinearPhysics):
 
     left: LinearPhysics
     right: LinearPhysics
+
+    def __post_init__(self) -> None:
+        if isinstance(self.left.domain, Images) != isinstance(self.right.range, Images):
+            raise ShapeError(
+                f"{self.left!r} @ {self.right!r}: the left operator does not take what the right one gives (one "
+                f"array, or one a sensor)"
+            )
 
 
 @value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import InitVar
 from typing import Any
 
@@ -75,9 +76,10 @@ class Blur(LinearPhysics):
         kernel = backend.as_parameter(doors.to_core(self.filter), "Blur", "filter")
         rank = kernel.ndim
         ndim = (3 if rank == 5 else 2) if self.ndim is None else self.ndim
-        if ndim not in (1, 2, 3):
+        if ndim not in (1, 2, 3) or not isinstance(ndim, int) or isinstance(ndim, bool):
             raise ParameterError(f"Blur expected ndim among 1, 2, 3, got {ndim!r}")
-        if not ndim <= rank <= ndim + 2 or 0 in kernel.shape:
+        batch = rank == ndim + 2 and kernel.shape[0] != 1
+        if not ndim <= rank <= ndim + 2 or 0 in kernel.shape or batch:
             axes = ", ".join("dhw"[-ndim:])
             raise ShapeError(
                 f"Blur expected a filter of shape ({axes}), (C, {axes}) or (1, C, {axes}) for {ndim} spatial axes, "
@@ -251,7 +253,7 @@ def gaussian_blur(sigma: Any = (1.0, 1.0), angle: float = 0.0, device: Any = Non
         pair = np.array([np.nan, np.nan])
     if not (np.all(np.isfinite(pair)) and np.all(pair > 0)):
         raise ParameterError(f"gaussian_blur expected sigma as one or two positive numbers, got {sigma!r}")
-    if not math.isfinite(angle):
+    if not isinstance(angle, numbers.Real) or not math.isfinite(angle):
         raise ParameterError(f"gaussian_blur expected an angle in degrees, got {angle!r}")
     half = int(float(pair.max()) / 0.3 + 1)
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)

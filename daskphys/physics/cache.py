@@ -42,7 +42,7 @@ class DerivedCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes = max_bytes
-        self._entries: OrderedDict[tuple[int, Hashable], Any] = OrderedDict()
+        self._entries: OrderedDict[tuple[int, Hashable], tuple[Any, int]] = OrderedDict()
         self._owners: dict[int, set[Hashable]] = {}  # the keys of each living owner
         self._lock = threading.RLock()
         self.nbytes = 0
@@ -53,35 +53,35 @@ class DerivedCache:
         with self._lock:
             if full in self._entries:
                 self._entries.move_to_end(full)
-                return self._entries[full]
+                return self._entries[full][0]
         made = make()
-        size = _nbytes(made)
+        size = backend.nbytes(made) if backend.is_array(made) else int(made.nbytes)
         if size > self.max_bytes:
             return made
+        released = []  # what goes is freed after the books are closed: it may own entries itself
         with self._lock:
             if full in self._entries:
-                return self._entries[full]
+                return self._entries[full][0]
             if id(owner) not in self._owners:
                 self._owners[id(owner)] = set()
                 weakref.finalize(owner, self._forget, id(owner)).atexit = False
             self._owners[id(owner)].add(key)
-            self._entries[full] = made
+            self._entries[full] = (made, size)
             self.nbytes += size
             while self.nbytes > self.max_bytes:
                 (owner_id, old_key), old = self._entries.popitem(last=False)
-                self._owners[owner_id].discard(old_key)
-                self.nbytes -= _nbytes(old)
+                self._owners.get(owner_id, set()).discard(old_key)
+                self.nbytes -= old[1]
+                released.append(old)
         return made
 
     def _forget(self, owner_id: int) -> None:
+        released = []
         with self._lock:
             for key in self._owners.pop(owner_id, ()):
                 if (entry := self._entries.pop((owner_id, key), None)) is not None:
-                    self.nbytes -= _nbytes(entry)
-
-
-def _nbytes(entry: Any) -> int:
-    return backend.nbytes(entry) if backend.is_array(entry) else int(entry.nbytes)
+                    self.nbytes -= entry[1]
+                    released.append(entry)
 
 
 #: The one cache of this process.

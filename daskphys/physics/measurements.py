@@ -75,9 +75,10 @@ class Measurements(Sequence[Any]):
 
     def norm(self) -> Any:
         """The Euclidean norm over all sensors (a float; of torch and Dask arrays, a scalar of theirs)."""
-        squares = [abs(a) ** 2 for a in self._arrays]
-        total = sum(s.sum() if hasattr(s, "sum") else backend.namespace(s).sum(s) for s in squares)
-        return math.sqrt(float(total)) if backend.is_array(self._arrays[0]) else total**0.5
+        if all(backend.is_array(a) for a in self._arrays):
+            return math.hypot(*map(backend.norm, self._arrays))
+        total = sum((abs(a) ** 2).sum() for a in self._arrays)
+        return total**0.5
 
     def stack(self) -> Any:
         """One array with a sensor axis in front, where all shapes agree.

@@ -47,7 +47,10 @@ class FourierMultiplier(LinearPhysics):
 
     def __post_init__(self) -> None:
         multiplier = backend.as_parameter(doors.to_core(self.multiplier), "FourierMultiplier", "multiplier")
-        self.__dict__["multiplier"] = multiplier
+        self.__dict__.update(multiplier=multiplier, sizes=tuple(int(n) for n in self.sizes))
+        xp = backend.namespace(multiplier)
+        if not bool(xp.all(xp.isfinite(multiplier))):
+            raise ParameterError("FourierMultiplier expected finite entries, got NaN or infinity")
         half = (*self.sizes[:-1], self.sizes[-1] // 2 + 1)
         if tuple(self.multiplier.shape[-len(half) :]) != half:
             raise ShapeError(
@@ -107,6 +110,13 @@ class FourierMultiplier(LinearPhysics):
 
     def _merge(self, other: Any) -> FourierMultiplier | None:
         if isinstance(other, FourierMultiplier) and other.sizes == self.sizes:
+            left, right = self.multiplier.shape, other.multiplier.shape
+            if len(left) == len(right) and any(
+                a != b and 1 not in (a, b) for a, b in zip(left, right, strict=True)
+            ):
+                raise ShapeError(
+                    f"{self!r} + {other!r}: expected multipliers of one shape, got {left} and {right}"
+                )
             return self._with(self.multiplier + backend.like(other.multiplier, self.multiplier))
         return None
 
@@ -126,6 +136,8 @@ class FourierMultiplier(LinearPhysics):
             raise ParameterError(f"{self!r}.inv expected lam >= 0, got {lam}")
         shifted = self.multiplier + float(lam)
         xp = backend.namespace(shifted)
+        if backend.is_complex(shifted) or bool(xp.any(self.multiplier < 0)):
+            raise ParameterError(f"{self!r}.inv expected a real, non-negative multiplier, as that of AᴴA is")
         if bool(xp.any(shifted == 0)):
             raise ParameterError(f"{self!r} + {lam} I is singular: expected lam > 0, or use pinv(rtol)")
         return self._with(1.0 / shifted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from daskphys import backend, markup
@@ -40,6 +40,11 @@ def stack(*operators: Any) -> StackedPhysics:
             raise ParameterError(
                 f"stack() expected operators, got {describe(given)} at position {position}: "
                 f"unpack a list, as in stack(*operators)"
+            )
+        if not isinstance(given, StackedPhysics) and not isinstance(given.range, Images):
+            raise ParameterError(
+                f"stack() expected operators with one measurement each, got {given!r} at position {position}, which "
+                f"has one a sensor: stack its sensors"
             )
         flat.extend(given.sensors if isinstance(given, StackedPhysics) else (given,))
     return StackedPhysics(tuple(flat))
@@ -138,6 +143,7 @@ class StackedPhysics(LinearPhysics):
         return self.transform.lower(self._adjoint_to(y, shape), shape)
 
     def _adjoint_to(self, y: Any, shape: Any) -> Any:
+        y = widened(y, self._result_dtype)
         return _total(adjoint_parts(self, y, shape, self.transform))
 
     def _gram(self, x: Any) -> Any:
@@ -221,6 +227,18 @@ def normal_parts(block: Block, shape: Any, start: int = 0) -> list[Partial]:
         with naming(index, sensor):
             total.append(index, sensor._normal(shape))
     return total.parts
+
+
+def widened(y: Measurements, result_dtype: Callable[[str], str]) -> Measurements:
+    """Measurements in the dtype of their sum, complex where any sensor makes it so.
+
+    The lifted form of a complex array has one axis more than that of a real one, so they do not add.
+    """
+    names = {backend.dtype_name(a) for a in y}
+    wide = {result_dtype(name) for name in names} | names
+    if len(wide) == 1:
+        return y
+    return y.map(lambda a: backend.astype(a, backend.complex_name(backend.dtype_name(a))))
 
 
 def _total(parts: list[Partial]) -> Any:

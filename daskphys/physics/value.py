@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 from collections.abc import Iterator
 from typing import Any, Self, TypeVar, cast, dataclass_transform
+
+import numpy as np
 
 from daskphys import backend
 from daskphys.errors import checks_keywords
@@ -16,7 +20,18 @@ C = TypeVar("C", bound=type)
 def value(cls: C) -> C:
     """Class decorator: a frozen dataclass whose unknown keywords get an error with the nearest name."""
     made: Any = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
-    made.__init__ = checks_keywords(made.__init__, cls.__name__)
+    init = made.__init__
+
+    @functools.wraps(init)
+    def frozen_init(self: Value, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        for name, field in self._fields().items():
+            if isinstance(field, np.ndarray) and field.flags.writeable:
+                self.__dict__[name] = backend.frozen(field)
+            elif isinstance(field, list):
+                self.__dict__[name] = tuple(field)
+
+    made.__init__ = checks_keywords(frozen_init, cls.__name__)
     return cast(C, made)
 
 
@@ -38,8 +53,7 @@ class Value:
         """A hashable key of the content, the same in every process."""
         key: tuple[Any, ...] | None = self.__dict__.get("_content_key")
         if key is None:
-            kind = f"{type(self).__module__}.{type(self).__qualname__}"
-            key = (kind, *(_key(v) for v in self._fields().values()))
+            key = (_kind(cast(Any, type(self))), *(_key(v) for v in self._fields().values()))
             self._keep("_content_key", key)
         return key
 
@@ -88,6 +102,17 @@ class Value:
         moved = object.__new__(type(self))
         moved.__dict__.update({k: _moved(v, name) for k, v in self._fields().items()})
         return moved
+
+
+@functools.lru_cache(maxsize=256)
+def _kind(cls: Any) -> str:
+    """The name of a class; of one that a session may define again, with a digest of its code."""
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    if cls.__module__ != "__main__":
+        return name
+    import cloudpickle
+
+    return f"{name}-{hashlib.blake2b(cloudpickle.dumps(cls), digest_size=16).hexdigest()}"
 
 
 def _key(item: Any) -> Any:

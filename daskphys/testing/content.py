@@ -27,7 +27,7 @@ def equality(p: Probe) -> None:
     require(twin, A, "a copy is")
     require(hash(twin), hash(A), "the hash of a copy is")
     require(tokenize(twin), tokenize(A), "the token of a copy is")
-    others = [2 * A, -A, stack(A, A)] if not p.takes_measurements else [2 * A, -A]
+    others = [2 * A, -A, *([stack(A, A)] if p.can_be_stacked else [])]
     for other in others:
         expect(other != A, f"{other!r} equals it")
         expect(tokenize(other) != tokenize(A), f"{other!r} has its token")

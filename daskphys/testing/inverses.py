@@ -30,7 +30,7 @@ def normal(p: Probe) -> None:
 
 def merge(p: Probe) -> None:
     """where AᴴA merges, that of stack(A, 2 A, A) is one value and the sum of theirs"""
-    if p.A.normal_kind is None:
+    if p.A.normal_kind is None or not p.can_be_stacked:
         return
     S, x = stack(p.A, 2 * p.A, p.A), p.input()
     N = S.normal(p.shape)

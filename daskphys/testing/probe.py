@@ -10,6 +10,8 @@ import numpy as np
 from daskphys import backend
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.spaces import Sensors
+from daskphys.physics.stack import StackedPhysics
 
 #: Relative difference of results that should be equal but are rounded in another order.
 TOLERANCE = {"float32": 5e-6, "float64": 1e-12}
@@ -25,6 +27,8 @@ class Probe:
         self.given: list[tuple[np.ndarray, np.ndarray]] = []
         self._rng = np.random.default_rng(seed)
         self.takes_measurements = isinstance(shape[0], tuple)
+        gives_measurements = isinstance(operator.range, Sensors) and not isinstance(operator, StackedPhysics)
+        self.can_be_stacked = not (self.takes_measurements or gives_measurements)
 
     def random(self, shape: Any, dtype: str) -> Any:
         """An array of this shape, or measurements of these shapes."""
@@ -62,9 +66,14 @@ class Probe:
     @property
     def output_dtype(self) -> str:
         """The input's dtype; complex in the same precision for an operator that makes real images complex."""
-        made = self.A.A(self.random(self.shape, "float64"))
-        wide = backend.is_complex(arrays(made)[0])
-        return backend.complex_name(self.dtype) if wide else self.dtype
+        return backend.complex_name(self.dtype) if self.is_complex else self.dtype
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether the operator makes real images complex."""
+        return any(
+            backend.is_complex(array) for array in arrays(self.A.A(self.random(self.shape, "float64")))
+        )
 
     def products(self) -> list[tuple[Product, Product]]:
         """The four products, each with what makes its argument."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
-import threading
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +69,7 @@ def children() -> set[int]:
 
 
 def test_a_local_cluster_of_threads() -> None:
-    before, threads = listening(), threading.active_count()
+    before = listening()
     with DistributedContext(seed=42) as ctx:
         assert (ctx.rank, ctx.device, ctx.seed) == (0, "cpu", 42)
         assert ctx.world_size == len(ctx.workers()) >= 1
@@ -76,7 +79,6 @@ def test_a_local_cluster_of_threads() -> None:
         assert ctx.dashboard_link in {f"http://127.0.0.1:{port}/status" for _, port in opened}
         assert not workers_below()
     assert listening() == before
-    assert threading.active_count() < threads + 60
     with pytest.raises(ValueError, match="No clients found"):
         default_client()
 
@@ -136,6 +138,13 @@ def test_two_contexts_at_once(blurs: StackedPhysics, image: np.ndarray) -> None:
         np.testing.assert_array_equal(one.A_adjoint(two(image)), two.A_adjoint(one(image)))
 
 
+def test_two_contexts_closed_in_the_order_of_opening() -> None:
+    first, second = DistributedContext(n_workers=1), DistributedContext(n_workers=1)
+    first.close()
+    second.close()
+    assert int(dask.delayed(int)(3).compute()) == 3
+
+
 def test_an_exception_inside_closes_all() -> None:
     before = listening()
     with pytest.raises(RuntimeError, match="mine"), DistributedContext(n_workers=1):
@@ -172,8 +181,10 @@ def test_workers_that_are_all_gone(blurs: StackedPhysics, image: np.ndarray) -> 
         ctx = DistributedContext(cluster=cluster)
         D = distribute(blurs, ctx)
         cluster.scale(0)
-        while ctx.world_size:
-            pass
+        deadline = time.monotonic() + 30
+        while ctx.world_size and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert ctx.world_size == 0
         with dask.config.set({"distributed.comm.timeouts.connect": "0.5s"}), pytest.raises(NoWorkersError):
             D(image)
         cluster.scale(1)
@@ -204,6 +215,9 @@ def test_an_unreachable_scheduler(tmp_path: Path) -> None:
         ({"address": "tcp://127.0.0.1:1", "n_workers": 2}, "starts nothing"),
         ({"client": "tcp://127.0.0.1:1"}, "distributed.Client"),
         ({"cluster": "cuda", "device": "cpu"}, "leave one"),
+        ({"cluster": None}, "or a cluster, got None"),
+        ({"cluster": object()}, "or a cluster, got <object"),
+        ({"n_workers": True}, "positive integer"),
     ],
 )
 def test_bad_arguments(given: dict[str, Any], message: str) -> None:
@@ -227,3 +241,49 @@ def test_in_a_loop_like_a_notebook(blurs: StackedPhysics, image: np.ndarray) -> 
             return bool(np.array_equal(distribute(blurs, ctx)(image)[0], blurs(image)[0]))
 
     assert asyncio.run(cell())
+
+
+def test_a_scheduler_that_dies(blurs: StackedPhysics, image: np.ndarray, tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    command = [
+        sys.executable,
+        "-m",
+        "dask",
+        "scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+    ]
+    scheduler = subprocess.Popen([*command, "--scheduler-file", str(file)], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        worker = [sys.executable, "-m", "dask", "worker", "--no-dashboard", "--scheduler-file", str(file)]
+        worker += [
+            "--nworkers",
+            "1",
+            "--nthreads",
+            "1",
+            "--death-timeout",
+            "60",
+            "--local-directory",
+            str(tmp_path),
+        ]
+        with subprocess.Popen(worker, stderr=subprocess.DEVNULL) as process:
+            with dask.config.set({"distributed.comm.timeouts.connect": "15s"}):
+                ctx = DistributedContext(scheduler_file=file)
+            D = distribute(blurs, ctx)
+            np.testing.assert_array_equal(D(image)[0], blurs(image)[0])
+            with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+                scheduler.send_signal(signal.SIGKILL)
+                scheduler.wait()
+                with pytest.raises((SchedulerUnreachableError, ContextClosedError)):
+                    D(image)
+                ctx.close()
+            process.terminate()
+    finally:
+        scheduler.kill()
+        scheduler.wait()

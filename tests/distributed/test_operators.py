@@ -99,7 +99,7 @@ def test_bad_chunks(threads: DistributedContext, blurs: StackedPhysics, chunks: 
     ("what", "message"),
     [
         (Blur(np.ones((3, 3))), r"stack\(A"),
-        ([Blur(np.ones((3, 3))), 3], "at 1"),
+        ([Blur(np.ones((3, 3))), 3], "at position 1"),
         ([], "at least one"),
         (42, "a stack, a list"),
         (lambda i: i, "num_operators"),

@@ -42,7 +42,7 @@ def test_one_task_a_chunk(blur, X):
 
 
 @pytest.mark.parametrize(
-    ("n", "blocks", "joins"), [(1, 1, 0), (8, 8, 0), (9, 9, 0), (20, 20, 2), (300, 150, 19 + 3)]
+    ("n", "blocks", "joins"), [(1, 1, 0), (8, 8, 0), (9, 9, 0), (20, 20, 2), (300, 150, 10)]
 )
 def test_chunks_times_blocks_and_a_tree(n, blocks, joins, X):
     merging, other = many(n), many(n, "valid")

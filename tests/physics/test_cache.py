@@ -1,6 +1,7 @@
 """The memory of derived arrays: bounded, weak in its owners, safe for threads."""
 
 import gc
+import sys
 import threading
 import weakref
 
@@ -21,7 +22,7 @@ def floats(n):
 
 
 def held(cache):
-    return sum(array.nbytes for array in cache._entries.values())
+    return sum(array.nbytes for array, _ in cache._entries.values())
 
 
 def test_made_once_for_each_owner_and_key():
@@ -182,3 +183,22 @@ def test_many_threads_in_one_operator():
         for thread in threads:
             thread.join()
         assert got == [expected] * 60
+
+
+def test_eviction_of_operators_that_own_entries(monkeypatch):
+    """A merged operator is an entry, and its cast is an entry of its own: the first takes the second along."""
+    from daskphys.physics import cache as module
+
+    small = DerivedCache(max_bytes=40_000)
+    for name in ("blur", "normal", "stack"):  # modules by name: `daskphys.physics.stack` is a function too
+        monkeypatch.setattr(sys.modules[f"daskphys.physics.{name}"], "derived", small)
+    A = Blur(np.ones((3, 3)) / 9)
+    for _ in range(3):
+        for n in range(8, 40):
+            x = np.ones((n, n), np.float32)
+            np.testing.assert_allclose(A.A_adjoint_A(x), x, rtol=1e-5)
+    assert 0 < small.nbytes <= small.max_bytes
+    assert small.nbytes == sum(size for _, size in small._entries.values())
+    del A
+    assert small.nbytes == 0
+    assert module.derived is not small
