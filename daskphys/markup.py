@@ -25,7 +25,7 @@ def link(address: str) -> Markup:
 def card(title: str, rows: Sequence[tuple[str, str]], thumbnails: Sequence[tuple[str, Any]] = ()) -> str:
     """A framed block: `title`, a table of (name, text), and (caption, 2-D array) pictures."""
     lines = "".join(
-        f'<tr><th style="text-align:left;font-weight:500;opacity:.7">{html.escape(name)}</th>'
+        f'<tr><th style="text-align:left;font-weight:500;opacity:.7;padding-right:1em">{html.escape(name)}</th>'
         f'<td style="text-align:left">{text if isinstance(text, Markup) else html.escape(text)}</td></tr>'
         for name, text in rows
     )
@@ -68,3 +68,15 @@ def span(start: int, stop: int) -> str:
 def counted(n: int, what: str) -> str:
     """A number of things: ``"1 task"``, ``"2 tasks"``."""
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def listed(sensors: Sequence[int]) -> str:
+    """Sensors in ascending order, runs of them by their ends: ``"sensors 0, 1, 4…9"``."""
+    runs: list[list[int]] = []
+    for index in sensors:
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    texts = [f"{run[0]}…{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"{'sensor' if len(sensors) == 1 else 'sensors'} {', '.join(texts)}"

@@ -105,7 +105,6 @@ STACKS = [
     Case("stack, scaled and summed", 2 * CIRCULAR - 0.5 * CIRCULAR[::-1], IMAGES),
     Case("stack, complex", 1j * CIRCULAR, IMAGES),
     Case("stack, real and complex", stack(_A, 1j * _A, _V), IMAGES),
-    Case("stack, real and complex", stack(_V, 1j * _A, _V), IMAGES),
     Case("stack, adjoint", RAGGED.H, (((7, 6), (6, 6), (9, 8)),)),
     Case("stack, gram", Gram(RAGGED), IMAGES),
     Case("stack, its adjoint after it", RAGGED.H @ RAGGED, IMAGES),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import dask
 from dask.utils import parse_timedelta
 from distributed import Client
+from distributed.comm.addressing import parse_address, parse_host_port
 from distributed.deploy import Cluster
 
 from daskphys.errors import ParameterError, SchedulerUnreachableError, describe
@@ -110,11 +112,42 @@ def connect(address: str | None, scheduler_file: str | os.PathLike[str] | None) 
         raise SchedulerUnreachableError(
             f"the scheduler file {where} does not exist: start `dask scheduler --scheduler-file {where}` first"
         )
-    seconds = timeout()
+    if scheduler_file is not None:
+        _check_file(Path(scheduler_file))
+    else:
+        _check_address(address)
+    seconds, before = timeout(), current_client()
     try:
         return Client(address, scheduler_file=scheduler_file and str(scheduler_file), timeout=seconds)
     except (OSError, TimeoutError, ValueError) as error:
+        # Dask may have made the half-open client its default.
+        if (left := current_client()) is not None and left is not before:
+            left.close()
+        restore_scheduler()
         raise SchedulerUnreachableError(
             f"no scheduler answers at {where} within {seconds:g} s: check the address, and that `dask scheduler` "
             f"runs there ({error})"
         ) from error
+
+
+def _check_address(address: Any) -> None:
+    """Refuse what is no address of a scheduler: a client of it would be made, and hang."""
+    try:
+        protocol, location = parse_address(address)
+        if protocol in ("tcp", "tls", "ucx", "ws", "wss"):
+            parse_host_port(location)
+    except (TypeError, ValueError) as error:
+        raise SchedulerUnreachableError(
+            f"DistributedContext expected address as one of a scheduler, tcp://HOST:PORT, got {address!r}"
+        ) from error
+
+
+def _check_file(path: Path) -> None:
+    try:
+        known = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SchedulerUnreachableError(f"{path} is no scheduler file that can be read: {error}") from error
+    if not isinstance(known, dict) or not isinstance(known.get("address"), str):
+        raise SchedulerUnreachableError(
+            f"{path} is no scheduler file: expected JSON with an address, as `dask scheduler --scheduler-file` writes it"
+        )

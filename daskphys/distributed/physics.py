@@ -16,10 +16,10 @@ from daskphys.distributed.holding import Holding
 from daskphys.distributed.recipes import Recipe, recipe_of
 from daskphys.distributed.report import Call, Report
 from daskphys.distributed.runner import Runner
-from daskphys.errors import DaskphysError, DeviceError, ParameterError, checks_keywords
+from daskphys.errors import ContextClosedError, DaskphysError, DeviceError, ParameterError, checks_keywords
 from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
-from daskphys.markup import bytes_text, counted
+from daskphys.markup import bytes_text, counted, listed
 from daskphys.physics.base import Gram, LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.measurements import Measurements
@@ -241,11 +241,15 @@ class DistributedPhysics(LinearPhysics):
         return f"{self.recipe.summary()}; {counted(len(self.bounds), 'block')}"
 
     def _rows(self) -> list[tuple[str, str]]:
+        try:
+            held = [(f"worker {w}", listed(sensors)) for w, sensors in self.placement.items()]
+        except ContextClosedError:
+            held = [("workers", "none: the context is closed")]
         return [
             ("sensors", str(len(self))),
             ("blocks", str(len(self.bounds))),
             ("parameters", bytes_text(self.nbytes)),
-            *((f"worker {w}", f"sensor {', '.join(map(str, s))}") for w, s in self.placement.items()),
+            *held,
         ]
 
     def _thumbnails(self) -> list[tuple[str, Any]]:

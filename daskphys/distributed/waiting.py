@@ -34,7 +34,8 @@ def wait_here(ctx: DistributedContext, futures: Sequence[Future], homes: Set[Has
     """
     while True:
         try:
-            wait(futures, timeout=WATCH)
+            with ctx.client.as_current():  # Dask's `wait` asks the default client, which may be another
+                wait(futures, timeout=WATCH)
             return
         except TimeoutError:
             if not homes & {w.address for w in ctx.require_workers().values()}:
