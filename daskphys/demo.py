@@ -16,6 +16,7 @@ import numpy as np
 from daskphys import backend
 from daskphys.datasets import load_example
 from daskphys.distributed import DistributedContext, DistributedPhysics, distribute
+from daskphys.errors import ParameterError
 from daskphys.physics import Blur, Measurements, StackedPhysics, gaussian_blur, stack
 from daskphys.plotting import plot
 
@@ -69,7 +70,12 @@ def run(options: Options, say: Callable[[str], None], step: Callable[[str], None
     step
         Called `STEPS` times, with what is done next.
     """
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParameterError(
+            f"--out expected a folder that can be made, got {str(options.out)!r}: {error}"
+        ) from error
     step("opening the cluster")
     with DistributedContext(
         address=options.scheduler,

@@ -132,7 +132,7 @@ def checks_keywords(function: Callable[P, R], name: str | None = None) -> Callab
     """Make an unknown keyword of `function` an `UnknownKeywordError` that gives the nearest name."""
     parameters = inspect.signature(function).parameters
     known = [k for k, p in parameters.items() if p.kind is not p.POSITIONAL_ONLY and k != "self"]
-    title = name or function.__qualname__
+    title = name or function.__qualname__.removesuffix(".__init__")
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -198,7 +198,9 @@ class Blur(LinearPhysics):
     # -- appearance ----------------------------------------------------------------------------------------
 
     def _summary(self) -> str:
-        return f"{_times(self.filter.shape)}, {self.padding}"
+        lead = self.filter.shape[: -self._space]
+        kernels = f"{_times(lead)} of {_times(self.kernel_shape)}" if lead else _times(self.kernel_shape)
+        return f"{kernels}, {self.padding}" + ("" if self._space == 2 else f", {self._space}-D")
 
     def _thumbnails(self) -> list[tuple[str, Any]]:
         kernels = backend.to_numpy(self.filter).reshape(-1, *self.kernel_shape)[:4]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from typing import Any
 
-from daskphys import markup
+from daskphys import backend, markup
 from daskphys.errors import NotClosedFormError
 from daskphys.physics.spaces import Images, Sensors, shape_of
 from daskphys.physics.transform import Plain, Transform
@@ -105,7 +105,7 @@ class Hooks(Value, abc.ABC):
 
     def _summary(self) -> str:
         """What stands in the parentheses of the one-line repr."""
-        return ", ".join(str(v) for v in self._fields().values())
+        return ", ".join(map(_short, self._fields().values()))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._summary()})"
@@ -116,9 +116,9 @@ class Hooks(Value, abc.ABC):
 
     def _rows(self) -> list[tuple[str, str]]:
         """Lines of the HTML repr: names and texts."""
-        what = (
-            f"the last {self.domain.ndim} axes" if isinstance(self.domain, Images) else "one array a sensor"
-        )
+        ndim = self.domain.ndim
+        axes = "the last axis" if ndim == 1 else f"the last {ndim} axes"
+        what = axes if isinstance(self.domain, Images) else "one array a sensor"
         return [
             ("acts on", what),
             ("parameters", markup.bytes_text(self.nbytes)),
@@ -126,3 +126,10 @@ class Hooks(Value, abc.ABC):
 
     def _repr_html_(self) -> str:
         return markup.card(repr(self), self._rows(), self._thumbnails())
+
+
+def _short(field: Any) -> str:
+    """A field for the one-line repr: an array by its shape."""
+    if backend.is_array(field):
+        return f"array of {'×'.join(map(str, field.shape)) or 'no axes'}"
+    return str(field)

@@ -6,6 +6,7 @@ of sensors, whose inverse, pseudo-inverse and norm are those of its entries.
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 from daskphys import backend, doors
@@ -132,7 +133,7 @@ class FourierMultiplier(LinearPhysics):
         ParameterError
             `lam` is negative, or the sum has a zero (then `pinv` is what there is).
         """
-        if not lam >= 0:
+        if not isinstance(lam, numbers.Real) or not lam >= 0:
             raise ParameterError(f"{self!r}.inv expected lam >= 0, got {lam}")
         shifted = self.multiplier + float(lam)
         xp = backend.namespace(shifted)

@@ -127,6 +127,15 @@ def test_a_running_client_is_taken_and_left_open() -> None:
             assert ctx.client is not client
 
 
+def test_a_client_that_is_no_default(blurs: StackedPhysics, image: np.ndarray) -> None:
+    with (
+        LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        D = distribute(blurs, DistributedContext(client))
+        np.testing.assert_array_equal(D.A_adjoint(D(image)), blurs.A_adjoint(blurs(image)))
+
+
 def test_two_contexts_at_once(blurs: StackedPhysics, image: np.ndarray) -> None:
     with (
         DistributedContext(n_workers=1) as first,
@@ -201,8 +210,16 @@ def test_an_unreachable_scheduler(tmp_path: Path) -> None:
             DistributedContext(address=address)
         with pytest.raises(SchedulerUnreachableError, match="does not exist"):
             DistributedContext(scheduler_file=tmp_path / "none.json")
-        with pytest.raises(SchedulerUnreachableError, match="nowhere"):
-            DistributedContext(address="nowhere")
+        for address in ("nowhere", 3, "tcp://127.0.0.1"):
+            with pytest.raises(SchedulerUnreachableError, match="HOST:PORT"):
+                DistributedContext(address=address)  # type: ignore[arg-type]
+        for content in ("{}", "[1]", "no JSON"):
+            (tmp_path / "wrong.json").write_text(content)
+            with pytest.raises(SchedulerUnreachableError, match="no scheduler file"):
+                DistributedContext(scheduler_file=tmp_path / "wrong.json")
+    with pytest.raises(ValueError, match="No clients found"):
+        default_client()
+    assert int(dask.delayed(int)(3).compute()) == 3
 
 
 @pytest.mark.parametrize(

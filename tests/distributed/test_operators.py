@@ -18,6 +18,7 @@ from daskphys.distributed import DistributedContext, distribute
 from daskphys.errors import (
     DaskphysError,
     DaskphysWarning,
+    DeviceError,
     DtypeError,
     MissingDependencyError,
     ParameterError,
@@ -139,6 +140,9 @@ def test_placement_uses_every_worker(threads: DistributedContext, blurs: Stacked
     assert sorted(i for held in placement.values() for i in held) == list(range(7))
     # Neighbours stay together.
     assert all(held == list(range(held[0], held[-1] + 1)) for held in placement.values())
+    # As many sensors as a worker has threads, however large their kernels are.
+    uneven = stack(*[Blur(np.ones((n, n))) for n in (3, 3, 31)])
+    assert [len(held) for held in distribute(uneven, threads).placement.values()] == [1, 1, 1]
 
 
 def test_the_report(threads: DistributedContext, blurs: StackedPhysics, image: np.ndarray) -> None:
@@ -222,3 +226,59 @@ def test_sizes_and_tokens(blurs: StackedPhysics, image: np.ndarray) -> None:
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == tokenize(blurs)
     assert tokenize(blurs) != tokenize(blurs[:6])
+
+
+def test_ragged_factories_are_refused(threads: DistributedContext, image: np.ndarray) -> None:
+    D = distribute(lambda i: Blur(np.ones((3 + i, 3)), "valid"), threads, num_operators=3)
+    with pytest.raises(ShapeError, match=r"sensor 1 .*of sensor 0, \(3, 59, 46\); got \(3, 58, 46\)"):
+        D(image)
+
+
+def test_slices_keep_replicas_and_build_nothing_here(threads: DistributedContext, image: np.ndarray) -> None:
+    D = distribute(lambda i: Blur(np.ones((3, 3)) * (1 + i)), threads, num_operators=6, replicas=2)
+    part = D[1:6:2]
+    assert part.holding.replicas == 2
+    assert part.holding.bytes_sent == 0
+    np.testing.assert_array_equal(part(image)[1], D(image)[3])
+
+
+def test_devices_and_distributed_operators_in_stacks(
+    threads: DistributedContext, blurs: StackedPhysics
+) -> None:
+    D = distribute(blurs, threads)
+    assert D.to("cpu") is D
+    for wrong in ("cuda", "banana"):
+        with pytest.raises(DeviceError):
+            D.to(wrong)
+    for give in (lambda: stack(D, blurs[0]), lambda: distribute([D], threads), lambda: blurs @ blurs):
+        with pytest.raises((ParameterError, ShapeError), match="one"):
+            give()
+
+
+def test_a_closed_context_can_still_be_shown(blurs: StackedPhysics) -> None:
+    with DistributedContext(n_workers=1) as ctx:
+        D = distribute(blurs, ctx)
+    assert "closed" in D._repr_html_()
+
+
+REDEFINED = """
+from daskphys.distributed import DistributedContext, distribute
+from daskphys.physics import LinearPhysics, stack, value
+import numpy as np
+x = np.ones((2, 2))
+with DistributedContext(n_workers=1) as ctx:
+    for factor in (1.0, 5.0):
+        @value
+        class Gain(LinearPhysics):
+            def _forward(self, x, factor=factor):
+                return factor * x
+            def _adjoint(self, y, shape, factor=factor):
+                return factor * y
+        D = distribute(stack(Gain()), ctx)
+        assert float(D(x)[0][0, 0]) == factor, D(x)
+"""
+
+
+def test_a_class_defined_again_is_another_class() -> None:
+    """As in a notebook: its second definition must not run the first one's code."""
+    subprocess.run([sys.executable, "-c", REDEFINED], check=True, timeout=60)

@@ -79,7 +79,7 @@ def test_reprs():
     assert repr(K @ K.H) == "Blur(2×3, circular) @ Blur(2×3, circular).H"
     assert repr(K + K) == "(Blur(2×3, circular) + Blur(2×3, circular))"
     assert repr(K + K + K + K + K).endswith(" + …)")
-    assert repr(Blur(np.ones((1, 3, 2, 3)), "valid")) == "Blur(3×2×3, valid)"
+    assert repr(Blur(np.ones((1, 3, 2, 3)), "valid")) == "Blur(3 of 2×3, valid)"
 
 
 def test_an_operator_is_true():
