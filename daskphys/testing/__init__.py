@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from daskphys.backend import FLOATS
+from daskphys.errors import ShapeError, UnsupportedArrayError, describe
 from daskphys.physics.base import LinearPhysics
 from daskphys.testing import content, inverses, kinds, products, stacks
 from daskphys.testing.probe import Probe, inputs_stay
@@ -21,7 +22,12 @@ _EVERY_SHAPE = (*content.LAWS, *stacks.LAWS, *inverses.LAWS, *kinds.LAWS)
 
 
 def check_physics(
-    operator: LinearPhysics, shapes: Sequence[Any], *, dtypes: Sequence[str] = FLOATS, seed: int = 0
+    operator: LinearPhysics,
+    shapes: Sequence[Any],
+    *,
+    dtypes: Sequence[str] = FLOATS,
+    seed: int = 0,
+    portable: bool = True,
 ) -> None:
     """Check that `operator` keeps every law that the package builds on, on random inputs.
 
@@ -37,6 +43,9 @@ def check_physics(
         The dtypes of the inputs.
     seed : int
         Of the random inputs.
+    portable : bool
+        Whether hooks must compute on arrays of the array API standard too, as CuPy's are.  False for an operator
+        of NumPy alone; torch and Dask arrays reach it as NumPy's all the same.
 
     Raises
     ------
@@ -49,9 +58,16 @@ def check_physics(
     >>> from daskphys.testing import check_physics
     >>> check_physics(Blur(gaussian_blur(1.0), padding="valid"), [(12, 13), (3, 12, 13)])
     """
+    if not isinstance(operator, LinearPhysics):
+        raise UnsupportedArrayError(f"check_physics expected an operator, got {describe(operator)}")
+    if not shapes or not all(isinstance(shape, tuple) for shape in shapes):
+        raise ShapeError(
+            f"check_physics expected a list of shapes, as in [(8, 9), (3, 8, 9)], got {shapes!r}"
+        )
+    every_shape = [law for law in _EVERY_SHAPE if portable or law is not kinds.array_api]
     broken: dict[str, list[str]] = {}
     for shape in shapes:
-        for dtype, laws in [*((name, _EVERY_DTYPE) for name in dtypes), ("float64", _EVERY_SHAPE)]:
+        for dtype, laws in [*((name, _EVERY_DTYPE) for name in dtypes), ("float64", every_shape)]:
             probe = Probe(operator, shape, dtype, seed)
             for law in (*laws, inputs_stay):
                 try:

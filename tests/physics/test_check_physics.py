@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from daskphys.errors import ShapeError, UnsupportedArrayError
 from daskphys.physics import LinearPhysics, value
 from daskphys.physics.transform import RealFFT
 from daskphys.testing import check_physics, content, inverses, kinds, products, stacks
@@ -55,6 +56,18 @@ def test_a_right_operator_of_numpy_alone_breaks_only_the_law_of_other_libraries(
     assert broken_laws(caught.value) == [
         "arrays of the array API standard come back as such, with the numbers of NumPy's"
     ]
+
+
+def test_operators_of_numpy_alone_where_that_is_said():
+    check_physics(Window(), SHAPES, portable=False)
+
+
+def test_what_it_is_given_is_checked():
+    with pytest.raises(UnsupportedArrayError, match="expected an operator, got int"):
+        check_physics(3, SHAPES)
+    for shapes in ([], (6, 7)):
+        with pytest.raises(ShapeError, match="list of shapes"):
+            check_physics(Mirror(), shapes)
 
 
 def broken_laws(error):
