@@ -195,7 +195,7 @@ def test_transforms_are_those_of_scipy(shape, data):
 def test_bits_do_not_depend_on_threads_nor_on_the_batch(shape, dtype):
     """Large enough for threads to be used."""
     x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
-    assert x.size >= backend._THREADED_SIZE
+    assert x.size >= backend.fft._THREADED_SIZE
     made = []
     for threads in (1, 2, 3):
         with backend.fft_threads(threads):
