@@ -19,7 +19,7 @@ class Markup(str):
 
 def link(address: str) -> Markup:
     """An address to click on."""
-    return Markup(f'<a href="{html.escape(address)}">{html.escape(address)}</a>')
+    return Markup(f'<a style="color:inherit" href="{html.escape(address)}">{html.escape(address)}</a>')
 
 
 def card(title: str, rows: Sequence[tuple[str, str]], thumbnails: Sequence[tuple[str, Any]] = ()) -> str:

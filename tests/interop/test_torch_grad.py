@@ -18,7 +18,7 @@ def wants_grad(*shape, dtype=torch.float64, seed=0):
 
 def functions(A):
     """Products as functions of tensors alone, with the shapes of their arguments."""
-    size = (3, 6, 5) if "3×3×3" in repr(A) else SIZE
+    size = (3, 6, 5) if "3 of 3×3" in repr(A) else SIZE
     shapes = A.range_shape(size)
     many = isinstance(shapes[0], tuple)
     image, measured = [size], list(shapes) if many else [shapes]
