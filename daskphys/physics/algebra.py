@@ -221,19 +221,10 @@ class GramHooks(Hooks):
         return f"{self.parent!r}.H @ {self.parent!r}"
 
 
-class PseudoInverseHooks(Hooks):
-    """A⁺, the least-squares solution of smallest norm."""
+class PseudoInverseHooks(AdjointHooks):
+    """A⁺, the least-squares solution of smallest norm; it goes from A's range to its domain, as Aᴴ does."""
 
-    parent: Hooks
     rtol: float | None
-
-    @property
-    def domain(self) -> Images | Sensors:
-        return replace(self.parent.range, owner=self)
-
-    @property
-    def range(self) -> Images | Sensors:
-        return self.parent.domain
 
     def _forward(self, y: Any) -> Any:
         parent = self.parent
@@ -249,15 +240,6 @@ class PseudoInverseHooks(Hooks):
             return leastsquares.solve(AdjointOf(self.parent), y, shape, self.rtol)
         inverse = _pinv(self.parent._normal(y.shape), y, self.rtol)
         return self.parent._forward(inverse._forward(y))
-
-    def _range_shape(self, shape: Any) -> Any:
-        return self.parent._domain_shape(shape)
-
-    def _domain_shape(self, shape: Any) -> Any:
-        return self.parent._range_shape(shape)
-
-    def _result_dtype(self, dtype: str) -> str:
-        return self.parent._result_dtype(dtype)
 
     def __repr__(self) -> str:
         return f"pinv({self.parent!r})"
