@@ -77,7 +77,7 @@ def irfftn(x: Array, sizes: Sequence[int]) -> Array:
     """The inverse of `rfftn` for spatial `sizes`.  The memory of `x` may be overwritten: give it a temporary.
 
     On the CPU the axes before the last are transformed in place and the last one to real: SciPy's own
-    ``irfftn`` makes one more copy (1.3 to 1.4 times slower at image sizes).
+    ``irfftn`` makes one more copy, which costs most for large images (benchmarks/results/foundation.txt).
     """
     if (count := _counter.get()) is not None:
         count.inverse += 1

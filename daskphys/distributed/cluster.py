@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import linecache
 import multiprocessing.process
+import os
 import socket
 import sys
 import warnings
@@ -56,10 +57,20 @@ def start_cluster(n_workers: int | None, processes: bool | None) -> LocalCluster
 @contextlib.contextmanager
 def _cluster_settings() -> Iterator[None]:
     allocator = {f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ALLOCATOR.items()}
-    with dask.config.set(allocator), warnings.catch_warnings():
-        # Another program may take the port after `_free_port` has looked; Dask then takes another.
-        warnings.filterwarnings("ignore", message="Port .* is already in use")
-        yield
+    # A nanny prefers what this process has in its environment, writes its own settings there, and leaves them.
+    before = {name: os.environ.get(name) for name in ALLOCATOR}
+    os.environ.update(ALLOCATOR)
+    try:
+        with dask.config.set(allocator), warnings.catch_warnings():
+            # Another program may take the port after `_free_port` has looked; Dask then takes another.
+            warnings.filterwarnings("ignore", message="Port .* is already in use")
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def start_cuda_cluster(n_workers: int | None) -> Any:

@@ -64,17 +64,21 @@ class Runner:
         if value is None:
             return None
         if not isinstance(value, Measurements):
-            return self._scatter([value], blocks.homes[0], f"image-{name}")[0]
-        futures: list[Future] = []
+            return self._scatter({f"image-{name}": value}, blocks.homes[0])[f"image-{name}"]
+        keys = [f"measurement-{i}-{name}" for i in range(len(value))]
+        at_home: dict[Hashable, dict[str, Any]] = {}
         for (start, stop), _, home in blocks:
-            futures.extend(self._scatter(value[start:stop], home, f"measurement-{start}-{name}"))
-        return futures
+            at_home.setdefault(home, {}).update({keys[i]: value[i] for i in range(start, stop)})
+        futures: dict[str, Future] = {}
+        for home, arrays in at_home.items():  # one round trip for each worker
+            futures.update(self._scatter(arrays, home))
+        return [futures[key] for key in keys]
 
-    def _scatter(self, arrays: Any, home: Hashable, key: str) -> list[Future]:
-        hosts = {f"{key}-{i}": backend.to_numpy(a) for i, a in enumerate(arrays)}
+    def _scatter(self, arrays: dict[str, Any], home: Hashable) -> dict[str, Future]:
+        hosts = {key: backend.to_numpy(array) for key, array in arrays.items()}
         where = None if home is None else [home]
         try:
-            return list(self.ctx.client.scatter(hosts, workers=where, hash=False).values())
+            return self.ctx.client.scatter(hosts, workers=where, hash=False)
         except KeyError as error:  # the scheduler has just struck this worker off
             raise WorkersGone from error
 

@@ -83,13 +83,15 @@ def test_a_local_cluster_of_threads() -> None:
         default_client()
 
 
-def test_worker_processes_are_gone_afterwards() -> None:
+def test_worker_processes_are_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
     before, ports = workers_below(), listening()
     with DistributedContext(n_workers=2, processes=True) as ctx:
         assert len(workers_below() - before) >= 2
         assert {host for host, _ in listening() - ports} == {"127.0.0.1"}
         settings = ctx.client.run(lambda: os.environ["MALLOC_TRIM_THRESHOLD_"])
         assert set(settings.values()) == {str(1 << 30)}
+    assert os.environ["MALLOC_TRIM_THRESHOLD_"] == "65536"  # as a nanny of Dask's own left it
     assert not workers_below() - before
     assert listening() == ports
 

@@ -230,7 +230,7 @@ def test_sizes_and_tokens(blurs: StackedPhysics, image: np.ndarray) -> None:
 
 def test_ragged_factories_are_refused(threads: DistributedContext, image: np.ndarray) -> None:
     D = distribute(lambda i: Blur(np.ones((3 + i, 3)), "valid"), threads, num_operators=3)
-    with pytest.raises(ShapeError, match=r"sensor 1 .*of sensor 0, \(3, 59, 46\); got \(3, 58, 46\)"):
+    with pytest.raises(ShapeError, match=r"sensor [12] .*of sensor 0, \(3, 59, 46\); got \(3, 5[78], 46\)"):
         D(image)
 
 
