@@ -12,8 +12,8 @@ from typing import Any
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.pairwise import PairwiseSum, Partial
 
-#: Blocks that one task joins.  Measured on 64 blocks of 256² (benchmarks/results/foundation.txt): 16 is a fifth
-#: faster than 8, and 32 a little more; but a node holds its blocks in memory, and adds them one by one.
+#: Blocks that one task joins.  Measured on 64 blocks of 256² (benchmarks/results/foundation.txt): 8 takes 1.2
+#: to 1.35 times as long as 16, and 32 about as long; but a node holds its blocks in memory and adds them in turn.
 FAN_IN = 16
 
 
