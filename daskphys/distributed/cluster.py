@@ -27,7 +27,7 @@ from daskphys.errors import (
 )
 
 #: glibc gives freed arrays back to the system at once, and Dask's nanny makes it stricter; each new array is
-#: then paged in again.  Raised, a block of FFTs runs up to twice as fast (docs/design.md).
+#: then paged in again.  Raised, a block of FFTs takes 0.6 of the time (benchmarks/results/foundation.txt).
 ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
 
 _PORT = 8787
