@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -21,6 +22,9 @@ from daskphys.errors import (
     checks_keywords,
 )
 from daskphys.markup import bytes_text, card, counted, link
+
+#: Seconds between two questions whether a worker has come.
+_POLL = 0.05
 
 
 class DistributedContext:
@@ -125,15 +129,19 @@ class DistributedContext:
         return found
 
     def _wait(self) -> None:
+        """Wait for a worker.  By asking: `Client.wait_for_workers` replaces what the cluster object knows of its
+        workers, and a message of one that leaves at that moment then fails in it.
+        """
         timeout = connecting.timeout()
-        try:
-            self.client.wait_for_workers(1, timeout=timeout)
-        except TimeoutError as error:
-            raise NoWorkersError(
-                f"no worker has joined the scheduler at {self.client.scheduler.address} within {timeout:g} s: start "
-                f"one with `dask worker {self.client.scheduler.address}`, or raise Dask's "
-                f"distributed.comm.timeouts.connect"
-            ) from error
+        deadline = time.monotonic() + timeout
+        while not self.workers():
+            if time.monotonic() >= deadline:
+                raise NoWorkersError(
+                    f"no worker has joined the scheduler at {self.client.scheduler.address} within {timeout:g} s: "
+                    f"start one with `dask worker {self.client.scheduler.address}`, or raise Dask's "
+                    f"distributed.comm.timeouts.connect"
+                )
+            time.sleep(_POLL)
 
     @property
     def client(self) -> Client:

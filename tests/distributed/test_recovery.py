@@ -22,6 +22,20 @@ def pids(ctx: DistributedContext) -> dict[Any, int]:
     return dict(ctx.client.run(os.getpid))
 
 
+def pids_of(ctx: DistributedContext, n: int) -> dict[Any, int]:
+    """`pids` when `n` workers are there: one that was killed may still be listed, and its successor not yet."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            found = pids(ctx)
+        except OSError:
+            found = {}
+        if len(found) == n:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"there were never {n} workers")
+
+
 def test_a_worker_killed_between_calls(
     blurs: StackedPhysics, mixed: StackedPhysics, image: np.ndarray
 ) -> None:
@@ -43,8 +57,7 @@ def test_workers_killed_during_calls(blurs: StackedPhysics) -> None:
     with DistributedContext(n_workers=2, processes=True) as ctx:
         D = distribute(blurs, ctx)
         for _ in range(3):
-            ctx.client.wait_for_workers(2)
-            victim = int(rng.choice(list(pids(ctx).values())))
+            victim = int(rng.choice(list(pids_of(ctx, 2).values())))
             killer = threading.Timer(float(rng.uniform(0, 0.1)), os.kill, (victim, signal.SIGKILL))
             killer.start()
             y = D(x)
