@@ -174,7 +174,7 @@ def run_forward(
 
 
 def run_adjoint(
-    block: StackedPhysics, y: list[Any], call: str, bound: tuple[int, int], shared: bool, device: str
+    block: StackedPhysics, y: list[Any], call: str, bound: tuple[int, int], shared: bool, device: str | None
 ) -> list[Partial]:
     """The block's partial sums of Aᴴ y."""
     with measured(call, bound):

@@ -95,7 +95,7 @@ class DistributedContext:
         asked = connecting.Asked(client, address, scheduler_file, cluster, n_workers, processes, device)
         try:
             found = self._open(asked)
-            self._wait()
+            self.require_workers()
             self.device = _device(self.client, found if device == "auto" else device)
         except BaseException:
             self.close()
@@ -127,21 +127,6 @@ class DistributedContext:
         # Images go straight to the workers of a cluster on this machine, not by its scheduler: half the bytes.
         self._client, self._owns_client = Client(self._cluster, direct_to_workers=True), True
         return found
-
-    def _wait(self) -> None:
-        """Wait for a worker.  By asking: `Client.wait_for_workers` replaces what the cluster object knows of its
-        workers, and a message of one that leaves at that moment then fails in it.
-        """
-        timeout = connecting.timeout()
-        deadline = time.monotonic() + timeout
-        while not self.workers():
-            if time.monotonic() >= deadline:
-                raise NoWorkersError(
-                    f"no worker has joined the scheduler at {self.client.scheduler.address} within {timeout:g} s: "
-                    f"start one with `dask worker {self.client.scheduler.address}`, or raise Dask's "
-                    f"distributed.comm.timeouts.connect"
-                )
-            time.sleep(_POLL)
 
     @property
     def client(self) -> Client:
@@ -187,11 +172,21 @@ class DistributedContext:
         return clusters.worker_table(info)
 
     def require_workers(self) -> dict[Any, clusters.WorkerInfo]:
-        """`workers`, or `NoWorkersError` where none is left and none joins in time."""
-        found = self.workers()
-        if not found:
-            self._wait()
-            found = self.workers()
+        """`workers`, or `NoWorkersError` where none is left and none joins in time.
+
+        By asking: `Client.wait_for_workers` replaces what the cluster object knows of its workers, and a message
+        of one that leaves at that moment then fails in it.
+        """
+        timeout = connecting.timeout()
+        deadline = time.monotonic() + timeout
+        while not (found := self.workers()):
+            if time.monotonic() >= deadline:
+                raise NoWorkersError(
+                    f"no worker has joined the scheduler at {self.client.scheduler.address} within {timeout:g} s: "
+                    f"start one with `dask worker {self.client.scheduler.address}`, or raise Dask's "
+                    f"distributed.comm.timeouts.connect"
+                )
+            time.sleep(_POLL)
         return found
 
     def close(self) -> None:

@@ -38,14 +38,10 @@ class Holding:
             )
         self._recipe, self._ctx, self._bounds, self.replicas = recipe, ctx, bounds, replicas
         self.scheduler = str(ctx.client.scheduler.address)
+        self.bytes_sent = replicas * sum(recipe.nbytes(*bound) for bound in bounds)
         self._warn_if_large()
         self._submit()
-        self._facts = Facts.of(recipe._stack) if isinstance(recipe, StackRecipe) else self._gather_facts()
-
-    @property
-    def facts(self) -> Facts:
-        """What all sensors have in common."""
-        return self._facts
+        self.facts = Facts.of(recipe._stack) if isinstance(recipe, StackRecipe) else self._gather_facts()
 
     def _submit(self) -> None:
         """Submit every block, and wait until it is there."""
@@ -53,9 +49,8 @@ class Holding:
 
     def _submit_once(self, _: int) -> None:
         workers = self._ctx.require_workers()
-        costs = [
-            float(stop - start) for start, stop in self._bounds
-        ]  # an FFT does not ask how large a kernel is
+        # By sensors, not bytes: an FFT does not ask how large a kernel is.
+        costs = [float(stop - start) for start, stop in self._bounds]
         first = place(costs, {w.address: w.threads for w in workers.values()})
         # By address: a worker that comes again under its name has none of the blocks.
         known = [w.address for w in workers.values()]
@@ -78,7 +73,6 @@ class Holding:
                 raise future.exception()
         n = len(self._bounds)
         self._futures = [futures[r * n : (r + 1) * n] for r in range(self.replicas)]
-        self.bytes_sent = self.replicas * sum(self._recipe.nbytes(*b) for b in self._bounds)
 
     def blocks(self) -> Blocks:
         """The blocks as the next graph refers to them: the first replica whose worker is there."""
@@ -96,7 +90,7 @@ class Holding:
             chosen = alive[0] if alive else 0
             refs.append(Ref(self._futures[chosen][index].key))
             homes.append(self._homes[chosen][index] if alive else None)
-        shared = not isinstance(self._facts.transform, Plain)
+        shared = not isinstance(self.facts.transform, Plain)
         return Blocks(self._bounds, refs, homes, shared, self._ctx.device)
 
     def lazy_blocks(self) -> Blocks:
@@ -134,11 +128,10 @@ class Holding:
         return joined
 
     def _warn_if_large(self) -> None:
-        total = self.replicas * sum(self._recipe.nbytes(*b) for b in self._bounds)
         limit = parse_bytes(dask.config.get("distributed.admin.large-graph-warning-threshold"))
-        if total > limit:
+        if self.bytes_sent > limit:
             warnings.warn(
-                f"distribute sends {bytes_text(total)} of operators through the scheduler, which keeps them "
+                f"distribute sends {bytes_text(self.bytes_sent)} of operators through the scheduler, which keeps them "
                 f"(Dask's limit for large graphs is {bytes_text(limit)}): a factory, "
                 f"distribute(factory, ctx, num_operators=N), loads them on the workers",
                 DaskphysWarning,

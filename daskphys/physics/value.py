@@ -54,12 +54,8 @@ class Value:
         key: tuple[Any, ...] | None = self.__dict__.get("_content_key")
         if key is None:
             key = (_kind(cast(Any, type(self))), *(_key(v) for v in self._fields().values()))
-            self._keep("_content_key", key)
+            self.__dict__["_content_key"] = key
         return key
-
-    def _keep(self, name: str, what: Any) -> Any:
-        """Keep something derived on this frozen instance; the first one wins when threads meet."""
-        return self.__dict__.setdefault(name, what)
 
     def __eq__(self, other: object) -> bool:
         if self is other:
