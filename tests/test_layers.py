@@ -19,6 +19,7 @@ ROOMS = [
     ["pairwise"],
     ["markup"],
     ["doors"],
+    ["krylov"],
     ["physics"],
     ["optim"],
     ["graph"],
