@@ -79,24 +79,32 @@ def fitted(scalars: Scalars, array: Any) -> Any:
     return backend.like(real, array)
 
 
-def scaled(scalars: Scalars, a: Vector) -> Vector:
-    """``scalars · a``."""
-    return _each(lambda x: fitted(scalars, x) * x, a)
-
-
 def divided(a: Vector, scalars: Scalars) -> Vector:
-    """``a / scalars``; where a scalar is 0 its vector is, and stays."""
-    return _each(lambda x: x / fitted(np.where(scalars == 0, 1.0, scalars), x), a)
+    """``a / scalars``, and 0 where a scalar is 0."""
+    return _each(lambda x: x / fitted(np.where(scalars == 0, np.inf, scalars), x), a)
 
 
 def plus(a: Vector, scalars: Scalars, b: Vector) -> Vector:
-    """``a + scalars · b``."""
-    return _each(lambda x, y: x + fitted(scalars, y) * y, a, b)
+    """``a + scalars · b``, a new vector."""
+    return _each(lambda x, y: _added(fitted(scalars, y) * y, x), a, b)
 
 
-def minus(a: Vector, scalars: Scalars, b: Vector) -> Vector:
-    """``a − scalars · b``."""
-    return _each(lambda x, y: x - fitted(scalars, y) * y, a, b)
+def _added(own: Any, other: Any) -> Any:
+    """The sum, in the memory of `own` where that can hold it: a vector is as large as an image."""
+    if own.dtype == other.dtype:
+        own += other
+        return own
+    return own + other
+
+
+def ratio(a: Scalars, b: Scalars) -> Scalars:
+    """``a / b``, and 0 where b is 0: a right-hand side that is solved moves no more."""
+    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape)), where=b != 0)
+
+
+def scaled(number: float, a: Vector) -> Vector:
+    """``number · a`` for a number of Python, which keeps the dtype."""
+    return _each(lambda x: number * x, a)
 
 
 def zeros_like(a: Vector) -> Vector:

@@ -1,0 +1,107 @@
+"""The bidiagonalisation of Golub and Kahan (1965), and the iteration that LSQR and LSMR drive it by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from daskphys.krylov.system import Progress, Scalars, Solution, System, Vector
+from daskphys.krylov.vectors import divided, norm, plus, ratio, zeros_like
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The last α and β of the bidiagonal matrix, and the last right vector."""
+
+    alpha: Scalars
+    beta: Scalars
+    v: Vector
+
+    @classmethod
+    def first(cls, squared: Scalars, back: Vector) -> Pair:
+        """From ‖U‖² and AᴴU: β u = U, α v = Aᴴu."""
+        beta = np.sqrt(squared)
+        w = divided(back, beta)
+        alpha = norm(w, beta.shape)
+        return cls(alpha, beta, divided(w, alpha))
+
+    def following(self, system: System, active: Scalars) -> Pair:
+        """β' u' = A v − α u, α' v' = Aᴴu' − β' v; zero where a right-hand side is not `active`.
+
+        The system keeps U = β u and not u, so that A and Aᴴ are one round trip.
+        """
+        squared, back = system.step(self.v, np.where(active, ratio(self.alpha, self.beta), 0.0))
+        beta = np.where(active, np.sqrt(squared), 0.0)
+        w = plus(divided(back, beta), -beta, self.v)
+        alpha = norm(w, beta.shape)
+        return Pair(alpha, beta, divided(w, alpha))
+
+
+@dataclass(frozen=True)
+class Update:
+    """x ← x + length · direction, and the norms of the residuals then."""
+
+    length: Scalars
+    direction: Vector
+    residual: Scalars  # ‖y − A x‖
+    normal_residual: Scalars  # ‖Aᴴ(y − A x)‖
+
+
+class Recursion(Protocol):
+    """How a solver makes updates of x from the bidiagonalisation."""
+
+    def update(self, pair: Pair) -> Update: ...
+
+
+def solve(
+    begin: Callable[[Pair], Recursion],
+    system: System,
+    x0: Vector | None,
+    rtol: float,
+    max_iter: int,
+    progress: Progress | None,
+) -> Solution:
+    """Iterate until each right-hand side is within `rtol` by the tests of Paige and Saunders.
+
+    The residual is the smaller of ‖r‖ / (‖y‖ + ‖A‖ ‖x‖), for equations that have a solution, and
+    ‖Aᴴr‖ / (‖A‖ ‖r‖), for those that have none; ‖A‖ is the Frobenius norm of the bidiagonal matrix so far.
+    """
+    squared, back = system.start(None)
+    whole = np.sqrt(squared)
+    if x0 is not None:
+        squared, back = system.start(x0)
+    pair = Pair.first(squared, back)
+    x = zeros_like(back) if x0 is None else x0
+    recursion = begin(pair)
+    frobenius = pair.alpha**2
+    measure = _measure(pair.beta, pair.alpha * pair.beta, whole, pair.alpha, norm(x, whole.shape))
+    residuals: list[float] = []
+    while (active := measure > rtol).any() and len(residuals) < max_iter:
+        pair = pair.following(system, active)
+        update = recursion.update(pair)
+        x = plus(x, np.where(active, update.length, 0.0), update.direction)
+        frobenius = frobenius + pair.beta**2
+        size = norm(x, whole.shape)
+        now = _measure(update.residual, update.normal_residual, whole, np.sqrt(frobenius), size)
+        measure = np.where(active, now, measure)
+        frobenius = frobenius + pair.alpha**2
+        residuals.append(float(measure.max()))
+        if progress is not None:
+            progress(len(residuals), residuals[-1])
+    return Solution(x, len(residuals), tuple(residuals), not active.any())
+
+
+def _measure(
+    residual: Scalars, normal_residual: Scalars, whole: Scalars, operator: Scalars, size: Scalars
+) -> Scalars:
+    solvable = ratio(residual, whole + operator * size)
+    return np.minimum(solvable, ratio(normal_residual, operator * residual))
+
+
+def rotation(a: Scalars, b: Scalars) -> tuple[Scalars, Scalars, Scalars]:
+    """c, s, r of the plane rotation that takes (a, b) to (r, 0); c = 1 where both are 0."""
+    r = np.hypot(a, b)
+    return np.where(r == 0, 1.0, ratio(a, r)), ratio(b, r), r
