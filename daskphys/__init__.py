@@ -2,8 +2,8 @@
 
 from importlib.metadata import version as _version
 
-from daskphys import datasets, distributed, errors, interop, physics, plotting
+from daskphys import datasets, distributed, errors, interop, optim, physics, plotting
 
 __version__ = _version("daskphys")
 
-__all__ = ["__version__", "datasets", "distributed", "errors", "interop", "physics", "plotting"]
+__all__ = ["__version__", "datasets", "distributed", "errors", "interop", "optim", "physics", "plotting"]

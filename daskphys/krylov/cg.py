@@ -41,7 +41,9 @@ class CG:
     max_iter: int = 1000
     lam: float = 0.0
 
-    def __call__(self, system: System, x0: Vector | None = None, progress: Progress | None = None) -> Solution:
+    def __call__(
+        self, system: System, x0: Vector | None = None, progress: Progress | None = None
+    ) -> Solution:
         system = regularised(system, self.lam)
         squared, back = system.start(None)
         shape, whole = squared.shape, norm(back, squared.shape)

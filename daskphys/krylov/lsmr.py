@@ -37,7 +37,9 @@ class LSMR:
     max_iter: int = 1000
     lam: float = 0.0
 
-    def __call__(self, system: System, x0: Vector | None = None, progress: Progress | None = None) -> Solution:
+    def __call__(
+        self, system: System, x0: Vector | None = None, progress: Progress | None = None
+    ) -> Solution:
         system = regularised(system, self.lam)
         return solve(_Recursion, system, x0, self.rtol, self.max_iter, progress)
 

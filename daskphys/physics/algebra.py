@@ -55,11 +55,11 @@ class ComposedHooks(Hooks):
 
     @property
     def domain(self) -> Images | Sensors:
-        return self.right.domain
+        return self.right.domain.widened(self.left.domain.ndim - self.right.range.ndim, self)
 
     @property
     def range(self) -> Images | Sensors:
-        return self.left.range
+        return self.left.range.widened(self.right.range.ndim - self.left.domain.ndim, self)
 
     def _forward(self, x: Any) -> Any:
         return self.left._forward(self.right._forward(x))
@@ -245,12 +245,14 @@ class PseudoInverseHooks(AdjointHooks):
         return f"pinv({self.parent!r})"
 
 
-def normal_solution(normal: Any, z: Any, transform: Transform, shape: Any, rtol: float | None) -> Any:
-    """``(AᴴA)⁺ Aᴴy`` from ``z``, which is Aᴴy in the domain of `transform`.
+def normal_solution(
+    normal: Any, z: Any, transform: Transform, shape: Any, rtol: float | None, lam: float = 0.0
+) -> Any:
+    """``(AᴴA + lam I)⁺ Aᴴy`` from ``z``, which is Aᴴy in the domain of `transform`; `rtol` is for lam = 0.
 
     It is divided there: one more FFT pair in between would add rounding errors that 1/σ² amplifies.
     """
-    inverse = _pinv(normal, z, rtol)
+    inverse = normal.inv(lam) if lam else _pinv(normal, z, rtol)
     if transform == inverse.transform:
         return transform.lower(inverse.multiply(z), shape)
     return inverse._forward(transform.lower(z, shape))

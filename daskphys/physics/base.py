@@ -104,19 +104,35 @@ class LinearPhysics(Hooks):
             raise ParameterError(f"{self!r}.A_dagger expected 0 <= rtol < 1, got {rtol}")
         return doors.apply(PseudoInverse(self, rtol), y)
 
-    def compute_sqnorm(self, x_or_shape: Any) -> float:
+    @checks_keywords
+    def compute_sqnorm(self, x_or_shape: Any, rtol: float = 1e-10) -> float:
         """The largest eigenvalue of AᴴA for images of this shape (an array or a shape).
 
-        Closed form where AᴴA merges, else Lanczos iteration (ARPACK) to machine precision in float64.
+        Closed form where AᴴA merges, else Lanczos iteration in float64.
+
+        Parameters
+        ----------
+        x_or_shape : array or tuple of int
+            An image, or its shape.
+        rtol : float, optional
+            The relative accuracy at which the Lanczos iteration stops.
+
+        Warns
+        -----
+        ConvergenceWarning
+            It stopped before that; the message gives the accuracy reached.
         """
+        if not 0 < rtol < 1:
+            raise ParameterError(f"{self!r}.compute_sqnorm expected 0 < rtol < 1, got {rtol}")
         shape = self._image_shape(x_or_shape)
         if self.normal_kind is not None:
             return float(self._normal(shape).norm())
-        return leastsquares.largest_eigenvalue(Gram(self), shape)
+        return leastsquares.largest_eigenvalue(self, shape, rtol)
 
-    def compute_norm(self, x_or_shape: Any) -> float:
-        """The largest singular value of A for images of this shape (an array or a shape)."""
-        return math.sqrt(self.compute_sqnorm(x_or_shape))
+    @checks_keywords
+    def compute_norm(self, x_or_shape: Any, rtol: float = 1e-10) -> float:
+        """The largest singular value of A for images of this shape: the root of `compute_sqnorm`."""
+        return math.sqrt(self.compute_sqnorm(x_or_shape, rtol))
 
     def normal(self, shape: Any) -> LinearPhysics:
         """AᴴA for images of this shape, as a self-adjoint operator of its own.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 from daskphys import backend, markup
 from daskphys.errors import NotClosedFormError
+from daskphys.krylov.system import Progress, Solution
 from daskphys.physics.spaces import Images, Sensors, shape_of
+from daskphys.physics.system import LocalSystem
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import Value
 
@@ -82,6 +85,20 @@ class Hooks(Value, abc.ABC):
     def _scaled(self, number: complex) -> Any:
         """``number * self`` as one value, where there is one; else None."""
         return None
+
+    def _solve(
+        self,
+        solver: Callable[..., Solution],
+        y: Any,
+        shape: Any,
+        x0: Any = None,
+        progress: Progress | None = None,
+    ) -> Solution:
+        """What `solver` (one of `daskphys.krylov`) makes of ``A x = y`` for x of `shape`, where the operator lives.
+
+        `y` and `x0` are in the dtype of the solution (`system.as_result`); `y` is None for `Lanczos`.
+        """
+        return solver(LocalSystem(self, y, shape), x0, progress)
 
     def _not_closed(self, what: str) -> NotClosedFormError:
         return NotClosedFormError(

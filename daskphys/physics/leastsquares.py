@@ -1,7 +1,4 @@
-"""Iterative forms on one machine (SciPy), for operators whose AᴴA has no closed form.
-
-Vectors are flat and real, in double precision; a complex array is a pair of real ones.
-"""
+"""Iterative forms, for operators whose AᴴA has no closed form."""
 
 from __future__ import annotations
 
@@ -12,38 +9,11 @@ import numpy as np
 
 from daskphys import backend
 from daskphys.errors import ConvergenceWarning
+from daskphys.krylov.lanczos import Lanczos
+from daskphys.krylov.lsmr import LSMR
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.measurements import Measurements
-from daskphys.physics.spaces import shape_of
-
-_SMALL = 16  # ARPACK needs a few dimensions more than the eigenvalues asked for
-
-
-class _Flat:
-    """Arrays of given shapes, library and dtype as flat real vectors, and back."""
-
-    def __init__(self, shapes: Any, sample: Any) -> None:
-        self.many = isinstance(shapes[0], tuple)
-        self.shapes = shapes if self.many else (shapes,)
-        self.sample = sample
-        self.parts = 2 if backend.is_complex(sample) else 1
-        self.size = self.parts * sum(backend.size(s) for s in self.shapes)
-
-    def flatten(self, value: Any) -> np.ndarray:
-        arrays = value if self.many else (value,)
-        dtype = np.complex128 if self.parts == 2 else np.float64
-        return np.concatenate([backend.to_numpy(a).astype(dtype).ravel() for a in arrays]).view(np.float64)
-
-    def restore(self, vector: np.ndarray) -> Any:
-        host = vector.astype(backend.real_name(backend.dtype_name(self.sample)))
-        if self.parts == 2:
-            host = host.view(backend.complex_name(host.dtype.name))
-        ends = np.cumsum([backend.size(s) for s in self.shapes])[:-1]
-        arrays = [
-            backend.like(np.ascontiguousarray(part).reshape(shape), self.sample)
-            for part, shape in zip(np.split(host, ends), self.shapes, strict=True)
-        ]
-        return Measurements(arrays) if self.many else arrays[0]
+from daskphys.physics.system import as_result
 
 
 def solve(operator: Hooks, y: Any, shape: Any, rtol: float | None) -> Any:
@@ -61,52 +31,48 @@ def solve(operator: Hooks, y: Any, shape: Any, rtol: float | None) -> Any:
     ConvergenceWarning
         It stopped before that; the message gives the residual ‖Aᴴ(Ax − y)‖ relative to ‖A‖ ‖Ax − y‖.
     """
-    from scipy.sparse.linalg import LinearOperator, lsmr
-
-    sample = y[0] if isinstance(y, Measurements) else y
-    # A complex operator's solution is complex, whatever the measurement.
-    sample = backend.astype(sample, operator._result_dtype(backend.dtype_name(sample)))
-    domain, codomain = _Flat(shape, sample), _Flat(shape_of(y), sample)
-    linear = LinearOperator(
-        (codomain.size, domain.size),
-        matvec=lambda v: codomain.flatten(operator._forward(domain.restore(v))),
-        rmatvec=lambda v: domain.flatten(operator._adjoint(codomain.restore(v), shape)),
-        dtype=np.float64,
-    )
-    eps = backend.eps(sample)
+    y = as_result(operator, y)
+    eps = backend.eps(y[0] if isinstance(y, Measurements) else y)
     tol = eps if rtol is None else max(rtol, eps)
-    limit = max(1000, min(domain.size, 10_000))
-    x, stop, iterations, residual, normal_residual, norm, *_ = lsmr(
-        linear, codomain.flatten(y), atol=tol, btol=tol, conlim=0, maxiter=limit
-    )
-    if stop == 7:
-        reached = normal_residual / (norm * residual) if norm * residual > 0 else 0.0
+    limit = max(1000, min(_unknowns(shape), 10_000))
+    solution = operator._solve(LSMR(tol, limit), y, shape)
+    if not solution.converged:
         warnings.warn(
-            f"{operator!r}: LSMR stopped after {iterations} iterations at a relative residual of {reached:.2e} "
-            f"of the normal equations (asked for {tol:.1e}): the problem is ill-conditioned; a larger rtol stops "
+            f"{operator!r}: LSMR stopped after {solution.iterations} iterations at a relative residual of "
+            f"{solution.residual:.2e} of the normal equations (asked for {tol:.1e}): the problem is ill-conditioned; "
+            f"a larger rtol stops earlier",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return solution.x
+
+
+def largest_eigenvalue(operator: Hooks, shape: Any, rtol: float) -> float:
+    """The largest eigenvalue of AᴴA on images of `shape`, within `rtol` (Lanczos 1950).
+
+    Warns
+    -----
+    ConvergenceWarning
+        It is known less well; the message says how well.
+    """
+    draw = np.random.default_rng(0).standard_normal
+    many = isinstance(shape[0], tuple)
+    start: Any = Measurements(map(draw, shape)) if many else draw(shape)
+    image = operator._gram(start)  # complex where the operator makes real images complex
+    if backend.is_complex(image[0] if many else image):
+        start = start + 0j
+    solution = operator._solve(Lanczos(rtol), None, shape, start)
+    if not solution.converged:
+        warnings.warn(
+            f"{operator!r}: Lanczos stopped after {solution.iterations} iterations with the largest eigenvalue "
+            f"{solution.value:.6g} of AᴴA known to {solution.residual:.1e} (asked for {rtol:.1e}): a larger rtol stops "
             f"earlier",
             ConvergenceWarning,
             stacklevel=2,
         )
-    return domain.restore(x)
+    assert solution.value is not None
+    return solution.value
 
 
-def largest_eigenvalue(operator: Hooks, shape: Any) -> float:
-    """The largest eigenvalue of a self-adjoint positive operator on images of `shape` (Lanczos, ARPACK)."""
-    from scipy.sparse.linalg import LinearOperator, eigsh
-
-    many = isinstance(shape[0], tuple)
-    zero: Any = Measurements(map(np.zeros, shape)) if many else np.zeros(shape)
-    image = operator._forward(zero)  # complex where the operator makes real images complex
-    flat = _Flat(shape, image[0] if many else image)
-    apply = LinearOperator(
-        (flat.size, flat.size),
-        matvec=lambda v: flat.flatten(operator._forward(flat.restore(np.ravel(v)))),
-        dtype=np.float64,
-    )
-    if flat.size < _SMALL:
-        return float(np.linalg.eigvalsh(apply @ np.eye(flat.size))[-1])
-    start = np.random.default_rng(0).standard_normal(flat.size)
-    if not np.any(apply @ start):
-        return 0.0
-    return float(eigsh(apply, k=1, which="LM", v0=start, return_eigenvectors=False)[0])
+def _unknowns(shape: Any) -> int:
+    return sum(map(backend.size, shape)) if isinstance(shape[0], tuple) else backend.size(shape)

@@ -156,8 +156,8 @@ class FourierMultiplier(LinearPhysics):
         """The largest singular value: the largest entry's magnitude."""
         return float(backend.namespace(self.multiplier).max(abs(self.multiplier)))
 
-    def compute_sqnorm(self, x_or_shape: Any) -> float:
-        """The square of `norm`, for images of its own size."""
+    def compute_sqnorm(self, x_or_shape: Any, rtol: float = 1e-10) -> float:
+        """The square of `norm`, for images of its own size; exact whatever `rtol` is."""
         self._image_shape(x_or_shape)
         return self.norm() ** 2
 

@@ -47,6 +47,14 @@ class Images:
             )
         return tuple(int(n) for n in shape)
 
+    def widened(self, more: int, owner: Any) -> Images:
+        """The space of `owner`, which acts on `more` axes more (a negative number is none)."""
+        return Images(owner, self.ndim + max(0, more))
+
+    def lead(self, shape: Shape) -> int:
+        """How many axes of an array of `shape` lead."""
+        return len(shape) - self.ndim
+
     def check(self, x: Any) -> Any:
         """`x` in native byte order, or an error that names the operator, what it expected and what came."""
         self.shape(x)
@@ -86,6 +94,14 @@ class Sensors:
                 f"{self.owner!r} expected {len(self.spaces)} shapes, one a sensor, got {len(shapes)}"
             )
         return tuple(space.shape(s) for space, s in zip(self.spaces, shapes, strict=True))
+
+    def widened(self, more: int, owner: Any) -> Sensors:
+        """The space of `owner`, each of whose sensors acts on `more` axes more (a negative number is none)."""
+        return Sensors(owner, tuple(space.widened(more, space.owner) for space in self.spaces))
+
+    def lead(self, shapes: tuple[Shape, ...]) -> int:
+        """How many axes lead in every sensor's array."""
+        return min(space.lead(s) for space, s in zip(self.spaces, shapes, strict=True))
 
     def check(self, y: Measurements) -> Measurements:
         """`y` with each sensor's array checked."""
