@@ -198,11 +198,11 @@ def _problem(
     if not isinstance(A, LinearPhysics):
         raise UnsupportedArrayError(f"optim.{name} expected an operator, got {describe(A)}")
     owner = f"optim.{name}({A!r})"
-    if not (isinstance(lam, numbers.Real) and 0 <= lam < float("inf")):
+    if not isinstance(lam, numbers.Real) or not 0 <= float(lam) < float("inf"):
         raise ParameterError(f"{owner} expected lam >= 0, got {lam!r}")
-    if not (isinstance(rtol, numbers.Real) and 0 <= rtol < 1):
+    if not isinstance(rtol, numbers.Real) or not 0 <= float(rtol) < 1:
         raise ParameterError(f"{owner} expected 0 <= rtol < 1, got {rtol!r}")
-    if not (isinstance(max_iter, numbers.Integral) and max_iter >= 1):
+    if not isinstance(max_iter, numbers.Integral) or int(max_iter) < 1:
         raise ParameterError(f"{owner} expected a whole number max_iter >= 1, got {max_iter!r}")
     if not (callback is None or callable(callback)):
         raise ParameterError(
