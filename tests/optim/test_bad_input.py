@@ -67,7 +67,7 @@ def test_measurements(solve):
         solve(A, Y[:2])
     with raises(ShapeError, "sensor 0", "of shape (8, 9)", "sensor 2", "(4, 5)"):
         solve(A, Measurements([*Y[:2], np.ones((4, 4))]))
-    with raises(DtypeError, name, "int64"):
+    with raises(DtypeError, "Blur(3×4, valid)", "int64"):
         solve(A, Y.map(lambda a: a.astype(int)))
     with raises(ShapeError, name, "expected an array with 2 or more axes", "(5,)"):
         solve(blur("reflect", 3, 3), np.ones(5))

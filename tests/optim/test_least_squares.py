@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from cases import CIRCULAR, MIXED, RAGGED, blur
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daskphys import backend, optim
@@ -59,8 +59,7 @@ def exact(A, y, lam):
 
 @solvers
 @pytest.mark.parametrize("name", OPERATORS)
-@pytest.mark.parametrize("dtype", ["float64", "complex128"])
-@pytest.mark.parametrize("lam", [0.0, 0.2])
+@pytest.mark.parametrize(("dtype", "lam"), [("complex128", 0.0), ("float64", 0.2)])
 def test_equals_the_dense_solution(solve, name, dtype, lam, rng):
     A = OPERATORS[name]
     y = measurement(A, rng, dtype)
@@ -82,8 +81,7 @@ def test_an_image_that_is_one_array_a_sensor(solve, rng):
 
 
 @solvers
-@pytest.mark.parametrize("lam", [0.0, 0.2])
-@pytest.mark.parametrize("dtype", ["float32", "complex64", "float64"])
+@pytest.mark.parametrize(("dtype", "lam"), [("complex64", 0.0), ("float32", 0.2)])
 def test_leading_axes_are_solved_one_by_one(solve, lam, dtype, rng):
     y = measurement(RAGGED, rng, dtype, lead=(2, 3))
     y = y.map(lambda a: a * np.array([1.0, 1e-3, 0.0]).astype(a.real.dtype)[:, None, None])
@@ -147,6 +145,7 @@ def test_a_warm_start_saves_iterations(solve, rng):
     assert count(x0=exact(MIXED, y, 0.01)) <= (0 if solve is optim.cg else 1)
 
 
+@settings(max_examples=15)
 @given(
     lam=st.floats(1e-4, 10),
     power=st.integers(-6, 6),
