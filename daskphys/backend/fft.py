@@ -10,7 +10,7 @@ from contextvars import ContextVar
 import numpy as np
 import scipy.fft
 
-from daskphys.backend.arrays import Array, namespace
+from daskphys.backend.arrays import Array, astype, complex_name, dtype_name, namespace
 
 # Below this many elements the thread pool of SciPy's FFT costs more than it saves (measured: 128² loses by
 # a factor of three, 512² gains).
@@ -88,3 +88,28 @@ def irfftn(x: Array, sizes: Sequence[int]) -> Array:
             x = scipy.fft.ifftn(x, axes=tuple(range(-ndim, -1)), overwrite_x=True, workers=workers)
         return scipy.fft.irfft(x, n=sizes[-1], axis=-1, overwrite_x=True, workers=workers)
     return namespace(x).fft.irfftn(x, s=tuple(sizes), axes=tuple(range(-ndim, 0)))
+
+
+def fftn(x: Array, ndim: int) -> Array:
+    """The complex FFT over the last `ndim` axes, in the precision of `x`."""
+    if (count := _counter.get()) is not None:
+        count.forward += 1
+    axes = tuple(range(-ndim, 0))
+    if isinstance(x, np.ndarray):
+        return scipy.fft.fftn(x, axes=axes, workers=_workers(x))
+    return namespace(x).fft.fftn(astype(x, complex_name(dtype_name(x))), axes=axes)
+
+
+def ifftn(x: Array, ndim: int) -> Array:
+    """The inverse of `fftn`.  The memory of `x` may be overwritten: give it a temporary."""
+    if (count := _counter.get()) is not None:
+        count.inverse += 1
+    axes = tuple(range(-ndim, 0))
+    if isinstance(x, np.ndarray):
+        return scipy.fft.ifftn(x, axes=axes, overwrite_x=True, workers=_workers(x))
+    return namespace(x).fft.ifftn(x, axes=axes)
+
+
+def fast_length(n: int) -> int:
+    """The smallest length of at least `n` whose FFT is fast (a product of 2, 3 and 5), the same everywhere."""
+    return int(scipy.fft.next_fast_len(n, real=True))

@@ -88,7 +88,7 @@ class LinearPhysics(Hooks):
     def A_dagger(self, y: Any, rtol: float | None = None) -> Any:
         """A⁺ y: the least-squares solution of smallest norm, of the whole operator.
 
-        Closed form where AᴴA is a Fourier multiplier.  Elsewhere LSMR iterates until its residual is at
+        Closed form where AᴴA is a Fourier multiplier or a diagonal.  Elsewhere LSMR iterates until its residual is at
         rounding level, or warns with the residual that it reached.
 
         Parameters
@@ -107,10 +107,11 @@ class LinearPhysics(Hooks):
     def compute_sqnorm(self, x_or_shape: Any) -> float:
         """The largest eigenvalue of AᴴA for images of this shape (an array or a shape).
 
-        Closed form where AᴴA merges, else Lanczos iteration (ARPACK) to machine precision in float64.
+        Closed form where AᴴA merges into a value with one, else Lanczos iteration (ARPACK) to machine precision in
+        float64, with the merged AᴴA where there is one.
         """
         shape = self._image_shape(x_or_shape)
-        if self.normal_kind is not None:
+        if algebra.has_closed_form(self):
             return float(self._normal(shape).norm())
         return leastsquares.largest_eigenvalue(Gram(self), shape)
 
@@ -118,13 +119,29 @@ class LinearPhysics(Hooks):
         """The largest singular value of A for images of this shape (an array or a shape)."""
         return math.sqrt(self.compute_sqnorm(x_or_shape))
 
-    def normal(self, shape: Any) -> LinearPhysics:
+    @checks_keywords
+    def normal(self, shape: Any, weights: Any = None) -> LinearPhysics:
         """AᴴA for images of this shape, as a self-adjoint operator of its own.
 
-        Where the family's normal operators merge (circular blurs: one Fourier multiplier for any number of
-        sensors) it is the merged one, with `inv`, `pinv` and `norm` in closed form.
+        Where normal operators merge it is the merged one, kept for the next call: one Fourier multiplier for any number
+        of circular blurs, one diagonal for masks, a sum with one term a kind for unlike ones.  Its `closed_form` says
+        whether `inv`, `pinv` and `norm` have a closed form.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            The image's shape.
+        weights : array of N real non-negative numbers, optional
+            For a stack of N sensors: ``Σᵢ wᵢ Aᵢᴴ Aᵢ``, made anew at every call.
+
+        Raises
+        ------
+        ShapeError, ParameterError
+            The image does not fit; weights are not one a sensor, are negative, or the operator has no sensor axis.
         """
         shape = self._image_shape(shape)
+        if weights is not None:
+            return self._weighted_normal(shape, weights)
         return Gram(self) if self.normal_kind is None else self._normal(shape)
 
     def inv(self, lam: float) -> LinearPhysics:
@@ -138,6 +155,10 @@ class LinearPhysics(Hooks):
     def norm(self) -> float:
         """The largest singular value, where it has a closed form without an image shape."""
         raise self._not_closed("norm()")
+
+    def diagonal(self) -> Any:
+        """The diagonal entries, as an array that broadcasts against the image, where they have a closed form."""
+        raise self._not_closed("diagonal()")
 
     def range_shape(self, domain_shape: Any) -> Any:
         """The shape of A x for an image of this shape (for a stack, one shape a sensor)."""

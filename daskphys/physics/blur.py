@@ -14,6 +14,8 @@ from daskphys.errors import ParameterError, ShapeError, checks_keywords, nearest
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.normal import FourierMultiplier
+from daskphys.physics.normal.spectral import power
+from daskphys.physics.normal_kind import NormalKind, fourier
 from daskphys.physics.padding import pad, padded_shape
 from daskphys.physics.spaces import check_channels
 from daskphys.physics.transform import PaddedRealFFT, RealFFT, Transform
@@ -186,14 +188,12 @@ class Blur(LinearPhysics):
     # -- normal operator -----------------------------------------------------------------------------------
 
     @property
-    def normal_kind(self) -> Any:
-        return ("fourier", self._space) if self.padding == "circular" else None
+    def normal_kind(self) -> NormalKind | None:
+        return fourier(self._space) if self.padding == "circular" else None
 
-    def _normal(self, shape: Any) -> FourierMultiplier:
+    def _make_normal(self, shape: Any) -> FourierMultiplier:
         sizes = self._sizes(shape)
-        return derived.get(
-            self, ("normal", sizes), lambda: FourierMultiplier(abs(self._transfer(sizes)) ** 2, sizes)
-        )
+        return FourierMultiplier(power(self._transfer(sizes)), sizes)
 
     # -- appearance ----------------------------------------------------------------------------------------
 
