@@ -57,7 +57,7 @@ def test_unlike_sensors_have_the_bits_of_the_plain_stack(
     assert D.normal_kind == unlike.normal_kind
     N = D.normal(x.shape)
     assert isinstance(N, NormalSum)
-    assert N == unlike.normal(x.shape), "every bit"
+    assert unlike.normal(x.shape) == N, "every bit"
     np.testing.assert_array_equal(D.A_adjoint_A(x), unlike.A_adjoint_A(x))
     np.testing.assert_array_equal(D.A_adjoint_A(x, method="tree"), unlike._gram(x))
 
@@ -119,24 +119,6 @@ def test_weights(
         )
 
 
-def test_weights_go_to_the_tasks_and_no_operator_travels_again(
-    processes: DistributedContext, blurs: StackedPhysics, mixed: StackedPhysics, image: np.ndarray
-) -> None:
-    for plain in (blurs, mixed):
-        D = distribute(plain, processes)
-        D.A_adjoint_A(image, method="tree")
-        sent = D.report().bytes_operators
-        held = [f.key for f in D.holding._futures[0]]
-        w = np.arange(len(plain)) / 3
-        np.testing.assert_array_equal(
-            D.normal(image.shape, weights=w)(image), plain.normal(image.shape, weights=w)(image)
-        )
-        assert [f.key for f in D.holding._futures[0]] == held
-        report = D.report()
-        assert report.bytes_operators == sent
-        assert report.bytes_sent <= image.nbytes
-
-
 def test_bad_weights(threads: DistributedContext, blurs: StackedPhysics, mixed: StackedPhysics) -> None:
     for plain in (blurs, mixed):
         D, n = distribute(plain, threads), len(plain)
@@ -183,3 +165,21 @@ def test_lazy_solutions_of_unlike_sensors(
     chunked = da.from_array(x, chunks=(1, *SHAPE))
     np.testing.assert_array_equal(unlike.A_adjoint_A(chunked).compute(), unlike.A_adjoint_A(x))
     np.testing.assert_array_equal(D.A_adjoint_A(chunked).compute(), unlike.A_adjoint_A(x))
+
+
+def test_weights_go_to_the_tasks_and_no_operator_travels_again(
+    processes: DistributedContext, blurs: StackedPhysics, mixed: StackedPhysics, image: np.ndarray
+) -> None:
+    for plain in (blurs, mixed):
+        D = distribute(plain, processes)
+        D.A_adjoint_A(image, method="tree")
+        sent = D.report().bytes_operators
+        held = [f.key for f in D.holding._futures[0]]
+        w = np.arange(len(plain)) / 3
+        np.testing.assert_array_equal(
+            D.normal(image.shape, weights=w)(image), plain.normal(image.shape, weights=w)(image)
+        )
+        assert [f.key for f in D.holding._futures[0]] == held
+        report = D.report()
+        assert report.bytes_operators == sent
+        assert report.bytes_sent <= image.nbytes
