@@ -126,6 +126,7 @@ NORMALS = [
     Case("identity, a multiple", Identity(2.5), ((7,), (2, 3, 4))),
     Case("diagonal", _MASK, ((8, 9), (2, 8, 9))),
     Case("diagonal, per channel, one for all rows", Diagonal(entries(3, 1, 9)), ((3, 8, 9), (2, 3, 4, 9))),
+    Case("diagonal, one number", Diagonal(0.5), ((7,), (2, 3))),
     Case("diagonal, complex", Diagonal(entries(8, 9) + 1j * entries(8, 9, seed=1)), ((8, 9), (2, 8, 9))),
     Case("diagonal, complex multiple", (1 - 2j) * _MASK, ((8, 9), (2, 8, 9))),
     Case("toeplitz, real", _T, ((8, 9), (2, 8, 9))),

@@ -30,14 +30,13 @@ from daskphys.backend.arrays import (
     to_numpy,
     zeros,
 )
+from daskphys.backend.embedded import embedded_fftn, embedded_ifftn
 from daskphys.backend.fft import (
     TransformCount,
     count_transforms,
     cpu_count,
     fast_length,
     fft_threads,
-    fftn,
-    ifftn,
     irfftn,
     rfftn,
 )
@@ -59,12 +58,12 @@ __all__ = [
     "device_of",
     "digest",
     "dtype_name",
+    "embedded_fftn",
+    "embedded_ifftn",
     "eps",
     "fast_length",
     "fft_threads",
-    "fftn",
     "frozen",
-    "ifftn",
     "irfftn",
     "is_array",
     "is_complex",

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 import numpy as np
 import scipy.fft
 
-from daskphys.backend.arrays import Array, astype, complex_name, dtype_name, namespace
+from daskphys.backend.arrays import Array, namespace
 
 # Below this many elements the thread pool of SciPy's FFT costs more than it saves (measured: 128² loses by
 # a factor of three, 512² gains).
@@ -58,18 +58,30 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _workers(x: Array) -> int:
+def count_forward() -> None:
+    """Note a transform."""
+    if (count := _counter.get()) is not None:
+        count.forward += 1
+
+
+def count_inverse() -> None:
+    """Note an inverse transform."""
+    if (count := _counter.get()) is not None:
+        count.inverse += 1
+
+
+def threads_for(x: Array) -> int:
+    """The threads that an FFT of `x` on the CPU may use."""
     allowed = _threads.get()
     return (cpu_count() if allowed is None else allowed) if x.size >= _THREADED_SIZE else 1
 
 
 def rfftn(x: Array, ndim: int) -> Array:
     """The real-to-complex FFT over the last `ndim` axes."""
-    if (count := _counter.get()) is not None:
-        count.forward += 1
+    count_forward()
     axes = tuple(range(-ndim, 0))
     if isinstance(x, np.ndarray):
-        return scipy.fft.rfftn(x, axes=axes, workers=_workers(x))
+        return scipy.fft.rfftn(x, axes=axes, workers=threads_for(x))
     return namespace(x).fft.rfftn(x, axes=axes)
 
 
@@ -79,35 +91,14 @@ def irfftn(x: Array, sizes: Sequence[int]) -> Array:
     On the CPU the axes before the last are transformed in place and the last one to real: SciPy's own
     ``irfftn`` makes one more copy, which costs most for large images (benchmarks/results/foundation.txt).
     """
-    if (count := _counter.get()) is not None:
-        count.inverse += 1
+    count_inverse()
     ndim = len(sizes)
     if isinstance(x, np.ndarray):
-        workers = _workers(x)
+        workers = threads_for(x)
         if ndim > 1:
             x = scipy.fft.ifftn(x, axes=tuple(range(-ndim, -1)), overwrite_x=True, workers=workers)
         return scipy.fft.irfft(x, n=sizes[-1], axis=-1, overwrite_x=True, workers=workers)
     return namespace(x).fft.irfftn(x, s=tuple(sizes), axes=tuple(range(-ndim, 0)))
-
-
-def fftn(x: Array, ndim: int) -> Array:
-    """The complex FFT over the last `ndim` axes, in the precision of `x`."""
-    if (count := _counter.get()) is not None:
-        count.forward += 1
-    axes = tuple(range(-ndim, 0))
-    if isinstance(x, np.ndarray):
-        return scipy.fft.fftn(x, axes=axes, workers=_workers(x))
-    return namespace(x).fft.fftn(astype(x, complex_name(dtype_name(x))), axes=axes)
-
-
-def ifftn(x: Array, ndim: int) -> Array:
-    """The inverse of `fftn`.  The memory of `x` may be overwritten: give it a temporary."""
-    if (count := _counter.get()) is not None:
-        count.inverse += 1
-    axes = tuple(range(-ndim, 0))
-    if isinstance(x, np.ndarray):
-        return scipy.fft.ifftn(x, axes=axes, overwrite_x=True, workers=_workers(x))
-    return namespace(x).fft.ifftn(x, axes=axes)
 
 
 def fast_length(n: int) -> int:

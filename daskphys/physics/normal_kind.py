@@ -70,8 +70,10 @@ def toeplitz(ndim: int, makes_complex: bool) -> NormalKind:
 
 
 def joined(kinds: Iterable[NormalKind | None]) -> NormalKind | None:
-    """The kind of a sum of operators' AᴴA: that of all their terms, None where one of them has none."""
+    """The kind of a sum of operators' AᴴA: that of all their terms, None where one of them (or all) has none."""
     unique = set(kinds)
     if None in unique:
         return None
-    return functools.reduce(NormalKind.__or__, (kind for kind in unique if kind is not None))
+    return (
+        functools.reduce(NormalKind.__or__, (kind for kind in unique if kind is not None)) if unique else None
+    )

@@ -146,7 +146,7 @@ def test_where_there_is_no_closed_form_it_says_so():
 
 def test_bad_parameters():
     D, F = TERMS["diagonal"], TERMS["fourier"]
-    for terms in ((D,), (F, D), (D, D), (D, Diagonal(1j * entries(*SHAPE))), ()):
+    for terms in ((D,), (F, D), (D, D), (D, Identity()), (D, Diagonal(1j * entries(*SHAPE))), ()):
         with raises(ParameterError, "expected two or more self-adjoint terms of unlike kinds"):
             NormalSum(terms)
     for terms in ((D, RAGGED), (D, D + F)):

@@ -1,5 +1,7 @@
 """Toeplitz operators against dense Toeplitz matrices and non-uniform Fourier transforms."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -69,6 +71,30 @@ def test_it_is_the_gram_matrix_of_a_non_uniform_transform(sizes, rng):
     with backend.count_transforms() as count:
         A.A_adjoint_A(x)
     assert count.total == 2
+
+
+@pytest.mark.parametrize("n", [1, 8])
+@pytest.mark.parametrize("sizes", [(31,), (12, 17), (5, 8, 6)])
+def test_single_precision_is_that_of_the_image(n, sizes, rng):
+    """Within 1e-6 of the separate sum in double precision."""
+    A = stack(*[NonUniformFourier(points(50, len(sizes), seed=i), sizes) for i in range(n)])
+    x = rng.standard_normal((2, *sizes)).astype(np.float32)
+    wide = x.astype(np.float64)
+    exact = sum(a.A_adjoint(a(wide)) for a in A)
+    got = A.A_adjoint_A(x)
+    assert got.dtype == np.complex64
+    assert np.linalg.norm(got - exact) <= 1e-6 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_set_up_takes_the_memory_of_a_few_kernels(dtype):
+    t = np.zeros((63, 63, 63), dtype)
+    t[31, 31, 31] = 1.0
+    tracemalloc.start()
+    Toeplitz.from_kernel(t)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * t.nbytes
 
 
 def test_least_squares_of_non_uniform_transforms_iterate(rng):

@@ -32,6 +32,7 @@ class HeldArray(NormalValue):
 
     def _holding(self, array: Any) -> Self:
         """The same value with another array, which the caller has made: it is checked, but not copied."""
+        array = backend.namespace(self._held).asarray(array)  # NumPy makes a scalar of an array without axes
         made = object.__new__(type(self))
         made.__dict__.update(self._fields() | {self._array: backend.lock(self._finite(array))})
         return made

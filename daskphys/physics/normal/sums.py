@@ -111,8 +111,10 @@ class NormalSum(NormalValue):
     def __post_init__(self) -> None:
         if not all(isinstance(t, NormalValue) and len(t.parts) == 1 for t in self.terms):
             raise ParameterError(f"NormalSum expected normal values, got {self.terms!r}: add them with +")
-        kinds = [t.kind.terms for t in self.terms]
-        if len(kinds) < 2 or kinds != sorted(set(kinds)) or not all(t.self_adjoint for t in self.terms):
+        own = [t.kind.terms[0] for t in self.terms]
+        wanted = joined(t.kind for t in self.terms)
+        in_order = wanted is not None and own == list(wanted.terms) and len(own) > 1
+        if not in_order or not all(t.self_adjoint for t in self.terms):
             raise ParameterError(
                 f"NormalSum expected two or more self-adjoint terms of unlike kinds in the order of their kinds, got "
                 f"{self.terms!r}: add them with +"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from daskphys import backend, doors
@@ -11,9 +12,7 @@ from daskphys.physics.normal.held import HeldArray
 from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, toeplitz
-from daskphys.physics.padding import pad
 from daskphys.physics.spaces import check_channels
-from daskphys.physics.transform import RealFFT
 from daskphys.physics.value import value
 
 #: How far from Hermitian, relative to its norm, a kernel may be: non-uniform FFTs in single precision give 1e-5.
@@ -107,27 +106,25 @@ class Toeplitz(HeldArray):
         """
         t = backend.as_parameter(doors.to_core(kernel), "Toeplitz.from_kernel", "kernel")
         ndim = t.ndim if ndim is None else ndim
-        axes, lags = tuple(range(-ndim, 0)), tuple(int(n) for n in t.shape[t.ndim - ndim :])
+        lags = tuple(int(n) for n in t.shape[t.ndim - ndim :])
         if not 1 <= ndim <= t.ndim or any(n % 2 == 0 for n in lags):
             raise ShapeError(
                 f"Toeplitz.from_kernel expected axes of 2 n − 1 lags, lag 0 in the middle, over {ndim} spatial axes, got "
                 f"a kernel of shape {tuple(t.shape)}"
             )
+        sizes = tuple((n + 1) // 2 for n in lags)
+        padded = cls.padded(sizes)
+        spectrum = backend.embedded_fftn(_wrapped(t, sizes, padded), padded, half=not backend.is_complex(t))
+        # The spectrum of the kernel's Hermitian part, and i times that of the rest.
         xp = backend.namespace(t)
-        mirror = xp.flip(t, axis=axes)
-        mirror = xp.conj(mirror) if backend.is_complex(t) else mirror
-        off, size = backend.norm(t - mirror) / 2, backend.norm(t)
+        real, imag = xp.real(spectrum), xp.imag(spectrum)
+        off, size = (float(xp.sum(part * part)) ** 0.5 for part in (imag, real))
         if not off <= _HERMITIAN * size:
             raise ParameterError(
-                f"Toeplitz.from_kernel expected a Hermitian kernel, t[−l] = conj(t[l]), got one that is off by {off:.1e} "
-                f"of {size:.1e}: take (t + conj(flip(t))) / 2"
+                f"Toeplitz.from_kernel expected a Hermitian kernel, t[−l] = conj(t[l]), got one that is off by "
+                f"{off / size if size else off:.1e} of its norm: take (t + conj(flip(t))) / 2"
             )
-        sizes = tuple((n + 1) // 2 for n in lags)
-        placed = pad(t, [(0, p - n) for p, n in zip(cls.padded(sizes), lags, strict=True)], "zero")
-        placed = xp.roll(placed, tuple(1 - n for n in sizes), axis=axes)
-        # The real part is the spectrum of the kernel's Hermitian part.
-        transformed = backend.fftn(placed, ndim) if backend.is_complex(t) else backend.rfftn(placed, ndim)
-        return cls(xp.real(transformed), sizes)
+        return cls(real, sizes)
 
     @property
     def domain_ndim(self) -> int:  # type: ignore[override]
@@ -142,16 +139,13 @@ class Toeplitz(HeldArray):
         return toeplitz(len(self.sizes), not self._real)
 
     def _forward(self, x: Any) -> Any:
-        ndim, padded = len(self.sizes), self.padded(self.sizes)
-        longer = pad(x, [(0, p - n) for p, n in zip(padded, self.sizes, strict=True)], "zero")
-        if self._real:
-            z = RealFFT(ndim).lift(longer)
-            whole = RealFFT(ndim).lower(z * self._cast(z), (*x.shape[:-ndim], *padded))
-        else:
-            z = backend.fftn(longer, ndim)
-            whole = backend.ifftn(z * self._cast(z), ndim)
-        # A copy: a view would keep the larger array alive, and travel with it.
-        return backend.copy(whole[(..., *(slice(0, n) for n in self.sizes))])
+        padded, pair = self.padded(self.sizes), self._real and backend.is_complex(x)
+        if pair:  # two real transforms cost what one complex transform does
+            xp = backend.namespace(x)
+            x = xp.stack([xp.real(x), xp.imag(x)])
+        z = backend.embedded_fftn(x, padded, half=self._real)
+        y = backend.embedded_ifftn(z * self._cast(z), padded, self.sizes, half=self._real)
+        return backend.complex_of(y[0, ...], y[1, ...]) if pair else y
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return self._forward(y)
@@ -190,3 +184,17 @@ class Toeplitz(HeldArray):
 
     def _summary(self) -> str:
         return "×".join(map(str, self.sizes)) + ("" if self._real else ", complex")
+
+
+def _wrapped(kernel: Any, sizes: tuple[int, ...], padded: tuple[int, ...]) -> Any:
+    """The kernel in a longer array of zeros, lag l at index l modulo its length; no copy is made on the way."""
+    lead = tuple(kernel.shape[: kernel.ndim - len(sizes)])
+    placed = backend.zeros((*lead, *padded), kernel)
+    halves = [
+        ((slice(n - 1, None), slice(0, n)), (slice(0, n - 1), slice(p - n + 1, None)))
+        for n, p in zip(sizes, padded, strict=True)
+    ]
+    for corner in itertools.product(*halves):
+        taken, put = zip(*corner, strict=True)
+        placed[(..., *put)] = kernel[(..., *taken)]
+    return placed
