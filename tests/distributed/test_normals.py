@@ -93,6 +93,8 @@ def test_norms_and_solutions_iterate(
 ) -> None:
     D = distribute(unlike, threads)
     assert D.compute_norm(x.shape) == pytest.approx(unlike.compute_norm(x.shape), rel=1e-12)
+    assert D.runner.last is not None
+    assert D.runner.last.method == "normal", "set up once; the iteration asks no worker"
     wide = x[0].astype(np.float64)
     np.testing.assert_allclose(D.A_dagger(D(wide)), wide, atol=1e-10)
     np.testing.assert_allclose(unlike.A_dagger(unlike(wide)), wide, atol=1e-10)

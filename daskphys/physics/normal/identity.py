@@ -42,13 +42,12 @@ class Identity(NormalValue):
     """
 
     factor: float = 1.0
+    domain_ndim = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.factor, numbers.Real) or not math.isfinite(self.factor):
             raise ParameterError(f"Identity expected a finite real factor, got {self.factor!r}")
         self.__dict__["factor"] = float(self.factor)
-
-    domain_ndim = 0
 
     @property
     def kind(self) -> NormalKind:

@@ -144,7 +144,8 @@ class Toeplitz(HeldArray):
             xp = backend.namespace(x)
             x = xp.stack([xp.real(x), xp.imag(x)])
         z = backend.embedded_fftn(x, padded, half=self._real)
-        y = backend.embedded_ifftn(z * self._cast(z), padded, self.sizes, half=self._real)
+        z *= self._cast(z)
+        y = backend.embedded_ifftn(z, padded, self.sizes, half=self._real)
         return backend.complex_of(y[0, ...], y[1, ...]) if pair else y
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
