@@ -13,15 +13,16 @@ import numpy as np
 import scipy.fft
 
 from daskphys.backend.arrays import Array, astype, complex_name, copy, dtype_name, namespace
-from daskphys.backend.fft import count_forward, count_inverse, threads_for
+from daskphys.backend.fft import _counter, _workers
 
 
 def embedded_fftn(x: Array, padded: Sequence[int], *, half: bool) -> Array:
     """The spectrum of `x` with zeros behind it up to the lengths `padded`; the half one of a real `x`."""
-    count_forward()
+    if (count := _counter.get()) is not None:
+        count.forward += 1
     ndim = len(padded)
     if isinstance(x, np.ndarray):
-        first, threads = scipy.fft.rfft if half else scipy.fft.fft, threads_for(x)
+        first, threads = scipy.fft.rfft if half else scipy.fft.fft, _workers(x)
         x = first(x, n=padded[-1], axis=-1, workers=threads)
         for axis in range(-2, -ndim - 1, -1):
             x = scipy.fft.fft(x, n=padded[axis], axis=axis, workers=threads)
@@ -34,10 +35,11 @@ def embedded_fftn(x: Array, padded: Sequence[int], *, half: bool) -> Array:
 
 def embedded_ifftn(z: Array, padded: Sequence[int], sizes: Sequence[int], *, half: bool) -> Array:
     """The first `sizes` entries of the inverse transform.  The memory of `z` may be overwritten: give it a temporary."""
-    count_inverse()
+    if (count := _counter.get()) is not None:
+        count.inverse += 1
     ndim = len(padded)
     if isinstance(z, np.ndarray):
-        threads = threads_for(z)
+        threads = _workers(z)
         for axis in range(-ndim, -1):
             z = scipy.fft.ifft(z, axis=axis, overwrite_x=True, workers=threads)
             z = z[(..., slice(0, sizes[axis]), *(slice(None),) * (-axis - 1))]

@@ -58,30 +58,18 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def count_forward() -> None:
-    """Note a transform."""
-    if (count := _counter.get()) is not None:
-        count.forward += 1
-
-
-def count_inverse() -> None:
-    """Note an inverse transform."""
-    if (count := _counter.get()) is not None:
-        count.inverse += 1
-
-
-def threads_for(x: Array) -> int:
-    """The threads that an FFT of `x` on the CPU may use."""
+def _workers(x: Array) -> int:
     allowed = _threads.get()
     return (cpu_count() if allowed is None else allowed) if x.size >= _THREADED_SIZE else 1
 
 
 def rfftn(x: Array, ndim: int) -> Array:
     """The real-to-complex FFT over the last `ndim` axes."""
-    count_forward()
+    if (count := _counter.get()) is not None:
+        count.forward += 1
     axes = tuple(range(-ndim, 0))
     if isinstance(x, np.ndarray):
-        return scipy.fft.rfftn(x, axes=axes, workers=threads_for(x))
+        return scipy.fft.rfftn(x, axes=axes, workers=_workers(x))
     return namespace(x).fft.rfftn(x, axes=axes)
 
 
@@ -91,10 +79,11 @@ def irfftn(x: Array, sizes: Sequence[int]) -> Array:
     On the CPU the axes before the last are transformed in place and the last one to real: SciPy's own
     ``irfftn`` makes one more copy, which costs most for large images (benchmarks/results/foundation.txt).
     """
-    count_inverse()
+    if (count := _counter.get()) is not None:
+        count.inverse += 1
     ndim = len(sizes)
     if isinstance(x, np.ndarray):
-        workers = threads_for(x)
+        workers = _workers(x)
         if ndim > 1:
             x = scipy.fft.ifftn(x, axes=tuple(range(-ndim, -1)), overwrite_x=True, workers=workers)
         return scipy.fft.irfft(x, n=sizes[-1], axis=-1, overwrite_x=True, workers=workers)

@@ -107,8 +107,7 @@ class LinearPhysics(Hooks):
     def compute_sqnorm(self, x_or_shape: Any) -> float:
         """The largest eigenvalue of AᴴA for images of this shape (an array or a shape).
 
-        Closed form where AᴴA merges into a value with one, else Lanczos iteration (ARPACK) to machine precision in
-        float64, with the merged AᴴA where there is one.
+        Closed form where AᴴA has one, else Lanczos iteration (ARPACK) to machine precision in float64.
         """
         shape = self._image_shape(x_or_shape)
         if algebra.has_closed_form(self):
@@ -121,23 +120,17 @@ class LinearPhysics(Hooks):
 
     @checks_keywords
     def normal(self, shape: Any, weights: Any = None) -> LinearPhysics:
-        """AᴴA for images of this shape, as a self-adjoint operator of its own.
+        """AᴴA for images of this shape, as a self-adjoint operator of its own; for a stack ``Σᵢ wᵢ Aᵢᴴ Aᵢ``.
 
-        Where normal operators merge it is the merged one, kept for the next call: one Fourier multiplier for any number
-        of circular blurs, one diagonal for masks, a sum with one term a kind for unlike ones.  Its `closed_form` says
-        whether `inv`, `pinv` and `norm` have a closed form.
+        Where normal operators merge it is the merged one: one multiplier for any number of circular blurs, one
+        term a kind for unlike sensors.  Its `closed_form` says whether it has `inv`, `pinv` and `norm`.
 
         Parameters
         ----------
         shape : tuple of int
             The image's shape.
         weights : array of N real non-negative numbers, optional
-            For a stack of N sensors: ``Σᵢ wᵢ Aᵢᴴ Aᵢ``, made anew at every call.
-
-        Raises
-        ------
-        ShapeError, ParameterError
-            The image does not fit; weights are not one a sensor, are negative, or the operator has no sensor axis.
+            One a sensor.  Without them the merged one is kept for the next call; with them it is made anew.
         """
         shape = self._image_shape(shape)
         if weights is not None:
@@ -155,10 +148,6 @@ class LinearPhysics(Hooks):
     def norm(self) -> float:
         """The largest singular value, where it has a closed form without an image shape."""
         raise self._not_closed("norm()")
-
-    def diagonal(self) -> Any:
-        """The diagonal entries, as an array that broadcasts against the image, where they have a closed form."""
-        raise self._not_closed("diagonal()")
 
     def range_shape(self, domain_shape: Any) -> Any:
         """The shape of A x for an image of this shape (for a stack, one shape a sensor)."""

@@ -113,6 +113,10 @@ class Hooks(Value, abc.ABC):
         """Whether `inv`, `pinv` and `norm` of this operator itself have a closed form."""
         return False
 
+    def diagonal(self) -> Any:
+        """The diagonal entries of a normal value, as an array that broadcasts against the image."""
+        raise self._not_closed("diagonal()")
+
     # The two sides.
 
     @property
