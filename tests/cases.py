@@ -9,8 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daskphys.physics import Blur, FourierMultiplier, LinearPhysics, gaussian_blur, stack
+from daskphys.physics import (
+    Blur,
+    Diagonal,
+    FourierMultiplier,
+    Identity,
+    LinearPhysics,
+    Toeplitz,
+    gaussian_blur,
+    stack,
+)
 from daskphys.physics.base import Gram, PseudoInverse
+from daskphys.physics.weighted import WeightedGram
 
 #: Operators that need a cluster: the tests of `daskphys.distributed` hold them to the plain ones.
 ON_A_CLUSTER = ("DistributedGram", "DistributedPhysics")
@@ -91,6 +101,57 @@ DERIVED = [
     Case("pseudo-inverse of a stack, adjoint", PseudoInverse(CIRCULAR).H, IMAGES),
 ]
 
+
+def entries(*shape: int, seed: int = 0) -> np.ndarray:
+    """Random non-negative weights, well away from zero."""
+    return np.random.default_rng(seed).uniform(0.5, 2.0, shape)
+
+
+def lags(*sizes: int, seed: int = 0, phase: float = 0.0, lead: tuple[int, ...] = ()) -> np.ndarray:
+    """The kernel of the AᴴA of samples at random frequencies; complex with a phase, else its real part."""
+    rng = np.random.default_rng(seed)
+    k = rng.uniform(-0.5, 0.5, (len(sizes), 30))
+    grid = np.meshgrid(*[np.arange(1 - n, n) for n in sizes], indexing="ij")
+    t = np.exp(2j * np.pi * np.tensordot(np.stack(grid, -1), k, 1)).mean(-1)
+    t = t if phase else t.real
+    return rng.uniform(1, 2, lead)[(..., *(None,) * len(sizes))] * t
+
+
+_MASK = Diagonal(entries(8, 9))
+_T = Toeplitz.from_kernel(lags(8, 9))
+_F = _A.normal((8, 9))
+
+NORMALS = [
+    Case("identity", Identity(), ((7,), (2, 3, 4))),
+    Case("identity, a multiple", Identity(2.5), ((7,), (2, 3, 4))),
+    Case("diagonal", _MASK, ((8, 9), (2, 8, 9))),
+    Case("diagonal, per channel, one for all rows", Diagonal(entries(3, 1, 9)), ((3, 8, 9), (2, 3, 4, 9))),
+    Case("diagonal, one number", Diagonal(0.5), ((7,), (2, 3))),
+    Case("diagonal, complex", Diagonal(entries(8, 9) + 1j * entries(8, 9, seed=1)), ((8, 9), (2, 8, 9))),
+    Case("diagonal, complex multiple", (1 - 2j) * _MASK, ((8, 9), (2, 8, 9))),
+    Case("toeplitz, real", _T, ((8, 9), (2, 8, 9))),
+    Case("toeplitz, complex", Toeplitz.from_kernel(lags(7, 6, phase=1)), ((7, 6), (2, 7, 6))),
+    Case("toeplitz, 1-D", Toeplitz.from_kernel(lags(11)), ((11,), (2, 11))),
+    Case("toeplitz, one sample", Toeplitz.from_kernel(lags(1, 5)), ((1, 5), (2, 1, 5))),
+    Case("toeplitz, 3-D", Toeplitz.from_kernel(lags(3, 4, 5, phase=1)), ((3, 4, 5),)),
+    Case(
+        "toeplitz, per channel",
+        Toeplitz.from_kernel(lags(5, 6, lead=(3,)), ndim=2),
+        ((3, 5, 6), (2, 3, 5, 6)),
+    ),
+    Case("normal sum", _F + _MASK, ((8, 9), (2, 8, 9))),
+    Case("normal sum, three kinds", _T + _MASK + _F + 0.5 * Identity(), ((8, 9), (2, 8, 9))),
+    Case("normal sum, complex", Toeplitz.from_kernel(lags(8, 9, phase=1)) + _MASK, ((8, 9), (2, 8, 9))),
+    Case("stack of a mask and a blur", stack(_MASK, _A, 2 * _MASK, Identity(0.5)), ((8, 9), (2, 8, 9))),
+    Case(
+        "stack of unlike masks",
+        stack(_MASK, Diagonal(entries(9)), Diagonal(entries(8, 1))),
+        ((8, 9), (2, 8, 9)),
+    ),
+    Case("weighted gram", WeightedGram(RAGGED, (1.0, 0.0, 2.5)), IMAGES),
+    Case("weighted gram, merging", WeightedGram(CIRCULAR, (1.0, 0.5, 2.5)), IMAGES),
+]
+
 STACKS = [
     Case("stack of the demo", _DEMO, ((2, 25, 26),)),
     Case("stack, circular", CIRCULAR, IMAGES),
@@ -111,4 +172,4 @@ STACKS = [
     Case("stack, it after its adjoint", RAGGED @ RAGGED.H, (((7, 6), (6, 6), (9, 8)),)),
 ]
 
-CASES = (*BLURS, *DERIVED, *STACKS)
+CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS)

@@ -30,10 +30,12 @@ from daskphys.backend.arrays import (
     to_numpy,
     zeros,
 )
+from daskphys.backend.embedded import embedded_fftn, embedded_ifftn
 from daskphys.backend.fft import (
     TransformCount,
     count_transforms,
     cpu_count,
+    fast_length,
     fft_threads,
     irfftn,
     rfftn,
@@ -56,7 +58,10 @@ __all__ = [
     "device_of",
     "digest",
     "dtype_name",
+    "embedded_fftn",
+    "embedded_ifftn",
     "eps",
+    "fast_length",
     "fft_threads",
     "frozen",
     "irfftn",

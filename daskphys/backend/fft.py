@@ -88,3 +88,8 @@ def irfftn(x: Array, sizes: Sequence[int]) -> Array:
             x = scipy.fft.ifftn(x, axes=tuple(range(-ndim, -1)), overwrite_x=True, workers=workers)
         return scipy.fft.irfft(x, n=sizes[-1], axis=-1, overwrite_x=True, workers=workers)
     return namespace(x).fft.irfftn(x, s=tuple(sizes), axes=tuple(range(-ndim, 0)))
+
+
+def fast_length(n: int) -> int:
+    """The smallest length of at least `n` whose FFT is fast (a product of 2, 3 and 5), the same everywhere."""
+    return int(scipy.fft.next_fast_len(n, real=True))

@@ -22,6 +22,7 @@ from daskphys.physics.measurements import Measurements
 from daskphys.physics.stack import StackedPhysics, adjoint_parts, forward_each, gram_parts, normal_parts
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import Value
+from daskphys.physics.weighted import Weights
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,9 @@ def gram(
     x: Any,
     suffix: tuple[int, ...] = (),
     layer: str | None = None,
+    weights: Weights | None = None,
 ) -> Ref:
-    """Tasks for AᴴA x, sensor by sensor."""
+    """Tasks for AᴴA x, sensor by sensor, with a weight for each."""
     parts = [
         builder.add(
             (f"gram-block-{call}", bound[0], *suffix),
@@ -128,6 +130,7 @@ def gram(
             call,
             bound,
             blocks.device,
+            _own(weights, bound),
             worker=home,
         )
         for bound, block, home in blocks
@@ -137,10 +140,21 @@ def gram(
     return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
 
 
-def normal(builder: GraphBuilder, call: str, blocks: Blocks, shape: Any) -> Ref:
-    """Tasks for the merged normal operator for images of `shape`."""
+def normal(
+    builder: GraphBuilder, call: str, blocks: Blocks, shape: Any, weights: Weights | None = None
+) -> Ref:
+    """Tasks for the merged normal operator for images of `shape`, with a weight for each sensor."""
     parts = [
-        builder.add((f"normal-block-{call}", bound[0]), run_normal, block, shape, call, bound, worker=home)
+        builder.add(
+            (f"normal-block-{call}", bound[0]),
+            run_normal,
+            block,
+            shape,
+            call,
+            bound,
+            _own(weights, bound),
+            worker=home,
+        )
         for bound, block, home in blocks
     ]
     extra = (blocks.refs[0], None, call, blocks.device)
@@ -184,17 +198,24 @@ def run_adjoint(
 
 
 def run_gram(
-    block: StackedPhysics, x: Any, call: str, bound: tuple[int, int], device: str | None
+    block: StackedPhysics,
+    x: Any,
+    call: str,
+    bound: tuple[int, int],
+    device: str | None,
+    weights: Weights | None,
 ) -> list[Partial]:
     """The block's partial sums of AᴴA x."""
     with measured(call, bound):
-        return gram_parts(block, _placed(x, device), bound[0])
+        return gram_parts(block, _placed(x, device), bound[0], weights)
 
 
-def run_normal(block: StackedPhysics, shape: Any, call: str, bound: tuple[int, int]) -> list[Partial]:
+def run_normal(
+    block: StackedPhysics, shape: Any, call: str, bound: tuple[int, int], weights: Weights | None
+) -> list[Partial]:
     """The block's partial sums of normal operators."""
     with measured(call, bound):
-        return normal_parts(block, shape, bound[0])
+        return normal_parts(block, shape, bound[0], weights)
 
 
 def run_total(
@@ -210,6 +231,11 @@ def run_total(
         if shape is not None:
             total = block.transform.lower(total, shape)
         return total.to("cpu") if isinstance(total, Value) else _fetched(total, device)
+
+
+def _own(weights: Weights | None, bound: tuple[int, int]) -> Weights | None:
+    """The weights of a block's sensors."""
+    return None if weights is None else weights[slice(*bound)]
 
 
 def _placed(x: Any, device: str | None) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from daskphys import backend, doors
 from daskphys.distributed import calls, drawing
 from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.equals import first_equal
 from daskphys.distributed.holding import Holding
 from daskphys.distributed.recipes import Recipe, recipe_of
 from daskphys.distributed.report import Call, Report
@@ -21,12 +22,13 @@ from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.markup import bytes_text, counted, listed
 from daskphys.physics.base import Gram, LinearPhysics
-from daskphys.physics.cache import derived
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.spaces import Images, Sensors
 from daskphys.physics.stack import StackedPhysics, check_as_many, widened
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
+from daskphys.physics.weighted import Weights, weighted_normal
 
 
 class DistributedPhysics(LinearPhysics):
@@ -128,7 +130,7 @@ class DistributedPhysics(LinearPhysics):
         return self.holding.facts.transform
 
     @property
-    def normal_kind(self) -> Any:
+    def normal_kind(self) -> NormalKind | None:
         return self.holding.facts.normal_kind
 
     def _forward(self, x: Any) -> Measurements:
@@ -141,16 +143,21 @@ class DistributedPhysics(LinearPhysics):
     def _adjoint_to(self, y: Any, shape: Any) -> Any:
         return self.runner.run("A_adjoint", widened(y, self._result_dtype), calls.adjoint, None)
 
-    def _gram(self, x: Any) -> Any:
-        return self.runner.run("A_adjoint_A by the tree", x, calls.gram)
+    def _gram(self, x: Any, weights: Weights | None = None) -> Any:
+        return self.runner.run("A_adjoint_A by the tree", x, functools.partial(calls.gram, weights=weights))
 
-    def _normal(self, shape: Any) -> Any:
-        space = tuple(shape[-self.holding.facts.domain_ndim :])
-
+    def _make_normal(self, shape: Any, weights: Weights | None = None) -> Any:
         def add(builder: GraphBuilder, call: str, blocks: calls.Blocks, _: Any) -> Ref:
-            return calls.normal(builder, call, blocks, space)
+            return calls.normal(builder, call, blocks, shape, weights)
 
-        return derived.get(self, ("normal", space), lambda: self.runner.run("normal", None, add))
+        return self.runner.run("normal", None, add)
+
+    @property
+    def _keeper(self) -> Any:
+        return first_equal(self)
+
+    def _weighted_normal(self, shape: Any, weights: Any) -> LinearPhysics:
+        return weighted_normal(self, shape, weights)
 
     # -- algebra: sensor by sensor, as the plain stack's, so that the bits are the same ----------------------
 

@@ -14,6 +14,8 @@ from dask.base import tokenize
 
 from daskphys.errors import ParameterError, SensorError, describe
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.normal_kind import NormalKind
+from daskphys.physics.normal_kind import joined as joined_kind
 from daskphys.physics.spaces import Sensors
 from daskphys.physics.stack import StackedPhysics, naming, stack
 from daskphys.physics.transform import Plain, Transform
@@ -24,7 +26,7 @@ class Facts:
     """What the sensors of a block, or of the whole stack, have in common."""
 
     transform: Transform
-    normal_kind: Any
+    normal_kind: NormalKind | None
     domain_ndim: int
     nbytes: int
     makes_complex: bool  # whether a real image has a complex sum over sensors
@@ -38,7 +40,7 @@ class Facts:
         same = self.transform == other.transform
         return Facts(
             self.transform if same else Plain(),
-            self.normal_kind if self.normal_kind == other.normal_kind else None,
+            joined_kind((self.normal_kind, other.normal_kind)),
             max(self.domain_ndim, other.domain_ndim),
             self.nbytes + other.nbytes,
             self.makes_complex or other.makes_complex,

@@ -21,11 +21,12 @@ from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.interop.chunks import Index, aligned, array, chunk_shape, filled, indexes, key
 from daskphys.pairwise import pairwise_sum
-from daskphys.physics.algebra import normal_solution
+from daskphys.physics.algebra import has_closed_form, normal_solution
 from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.stack import StackedPhysics, widened
 from daskphys.physics.transform import Plain
+from daskphys.physics.weighted import WeightedGram, Weights
 
 SENSORS = (StackedPhysics, DistributedPhysics)
 
@@ -43,9 +44,11 @@ def apply(operator: Any, value: Any) -> Any:
             return _forward(operator, value)
         case Gram(parent=StackedPhysics() | DistributedPhysics()):
             return _gram(operator, value)
+        case WeightedGram():
+            return _gram(operator, value, operator.weights)
         case Gram(parent=parent) if _holds(parent, SENSORS):
             return apply(parent.H, apply(parent, value))
-        case PseudoInverse(parent=parent) if _merges(parent):
+        case PseudoInverse(parent=parent) if _inverts(parent):
             return _pseudo_inverse(operator, value)
         case Adjoint(parent=Composed() as product):
             return apply(product.right.H, apply(product.left.H, value))
@@ -66,9 +69,9 @@ def _holds(operator: Any, kinds: Any) -> bool:
     return any(_holds(part, kinds) for f in fields for part in (f if isinstance(f, tuple) else (f,)))
 
 
-def _merges(operator: Any) -> bool:
-    """Whether AᴴA of sensors is one merged value."""
-    return isinstance(operator, SENSORS) and operator.normal_kind is not None
+def _inverts(operator: Any) -> bool:
+    """Whether AᴴA of sensors is one merged value with a closed inverse."""
+    return isinstance(operator, SENSORS) and has_closed_form(operator)
 
 
 # -- operators that are one task a chunk ---------------------------------------------------------------------
@@ -150,21 +153,22 @@ def _adjoint(physics: Any, y: Measurements) -> Any:
     return array(builder.build(inputs), name, inputs, lead, shape, dtype)
 
 
-def _gram(operator: Gram, x: Any) -> Any:
+def _gram(operator: Gram | WeightedGram, x: Any, weights: Weights | None = None) -> Any:
     physics: Any = operator.parent
     inputs, lead = aligned(physics, x)
     builder, call, blocks = _begin("gram", operator, inputs, physics)
     name = f"gram-{call}"
     by_tree = isinstance(operator, DistributedGram) and operator.method == "tree"
     merged, dtype = None, x.dtype.name
-    if physics.normal_kind is not None and not by_tree:
+    if physics.normal_kind is not None and not by_tree and weights is None:
         merged = calls.normal(builder, call, blocks, x.shape[lead:])
+        dtype = physics.normal_kind.result_dtype(dtype)
     else:
         dtype = np.result_type(*_dtypes(physics, x, normal=True)).name
     for index in indexes(x, lead):
         at = filled(name, index, x.ndim)
         if merged is None:
-            calls.gram(builder, call, blocks, key(x, index), at[1:], layer=name)
+            calls.gram(builder, call, blocks, key(x, index), at[1:], layer=name, weights=weights)
         else:
             builder.add(at, run_leaf, merged, key(x, index), layer=name)
     return array(builder.build(inputs), name, inputs, lead, x.shape, dtype)
@@ -212,7 +216,11 @@ def _dtypes(physics: Any, x: Any, *, normal: bool = False) -> list[str]:
     known = physics.recipe.template if isinstance(physics, DistributedPhysics) else physics
     sensors = known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
     name = x.dtype.name
-    return [name if normal and s.normal_kind is not None else s._result_dtype(name) for s in sensors]
+    kinds = [s.normal_kind if normal else None for s in sensors]
+    return [
+        s._result_dtype(name) if kind is None else kind.result_dtype(name)
+        for s, kind in zip(sensors, kinds, strict=True)
+    ]
 
 
 def _take(builder: GraphBuilder, call: str, index: Index, shapes: Any, made: Ref, start: int = 0) -> None:

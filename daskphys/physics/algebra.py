@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from daskphys.errors import ShapeError
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics import leastsquares
 from daskphys.physics.hooks import Hooks
+from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.spaces import Images, Sensors, shape_of
 from daskphys.physics.transform import After, Transform
 
@@ -179,11 +179,11 @@ class ScaledHooks(Hooks):
         return self.parent._adjoint_to(self._conjugate * y, shape)
 
     @property
-    def normal_kind(self) -> Any:
+    def normal_kind(self) -> NormalKind | None:
         return self.parent.normal_kind
 
-    def _normal(self, shape: Any) -> Any:
-        return abs(self.factor) ** 2 * self.parent._normal(shape)
+    def _make_normal(self, shape: Any) -> Any:
+        return abs(self.factor) ** 2 * self.parent._make_normal(shape)
 
     def __repr__(self) -> str:
         return f"{self.factor:g} * {self.parent!r}"
@@ -215,10 +215,16 @@ class GramHooks(Hooks):
         return shape
 
     def _result_dtype(self, dtype: str) -> str:
-        return dtype if self.parent.normal_kind is not None else self.parent._result_dtype(dtype)
+        kind = self.parent.normal_kind
+        return self.parent._result_dtype(dtype) if kind is None else kind.result_dtype(dtype)
 
     def __repr__(self) -> str:
         return f"{self.parent!r}.H @ {self.parent!r}"
+
+
+def has_closed_form(operator: Hooks) -> bool:
+    """Whether AᴴA merges into a value with a closed inverse and norm; known without making it."""
+    return operator.normal_kind is not None and operator.normal_kind.closed_form
 
 
 class PseudoInverseHooks(AdjointHooks):
@@ -229,14 +235,14 @@ class PseudoInverseHooks(AdjointHooks):
     def _forward(self, y: Any) -> Any:
         parent = self.parent
         shape = parent._domain_shape(shape_of(y))
-        if parent.normal_kind is None:
+        if not has_closed_form(parent):
             return leastsquares.solve(parent, y, shape, self.rtol)
         normal = parent._normal(shape)
         z = parent._adjoint_to(y, shape)
         return normal_solution(normal, z, parent.transform, shape, self.rtol)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        if self.parent.normal_kind is None:
+        if not has_closed_form(self.parent):
             return leastsquares.solve(AdjointOf(self.parent), y, shape, self.rtol)
         inverse = _pinv(self.parent._normal(y.shape), y, self.rtol)
         return self.parent._forward(inverse._forward(y))
@@ -260,7 +266,7 @@ def normal_solution(
 
 def _pinv(normal: Any, sample: Any, rtol: float | None) -> Any:
     """The pseudo-inverse of AᴴA, whose eigenvalues are squares of A's singular values."""
-    cut = backend.eps(sample) * max(1.0, math.log2(backend.size(normal.sizes))) if rtol is None else rtol
+    cut = backend.eps(sample) * normal.rounding_units if rtol is None else rtol
     return normal.pinv(cut**2)
 
 

@@ -88,7 +88,7 @@ class LinearPhysics(Hooks):
     def A_dagger(self, y: Any, rtol: float | None = None) -> Any:
         """A⁺ y: the least-squares solution of smallest norm, of the whole operator.
 
-        Closed form where AᴴA is a Fourier multiplier.  Elsewhere LSMR iterates until its residual is at
+        Closed form where AᴴA is a Fourier multiplier or a diagonal.  Elsewhere LSMR iterates until its residual is at
         rounding level, or warns with the residual that it reached.
 
         Parameters
@@ -108,7 +108,8 @@ class LinearPhysics(Hooks):
     def compute_sqnorm(self, x_or_shape: Any, rtol: float = 1e-10) -> float:
         """The largest eigenvalue of AᴴA for images of this shape (an array or a shape).
 
-        Closed form where AᴴA merges, else Lanczos iteration in float64.
+        Closed form where AᴴA merges into a value with one, else Lanczos iteration in float64, with the merged AᴴA
+        where there is one.
 
         Parameters
         ----------
@@ -125,7 +126,7 @@ class LinearPhysics(Hooks):
         if not 0 < rtol < 1:
             raise ParameterError(f"{self!r}.compute_sqnorm expected 0 < rtol < 1, got {rtol}")
         shape = self._image_shape(x_or_shape)
-        if self.normal_kind is not None:
+        if algebra.has_closed_form(self):
             return float(self._normal(shape).norm())
         return leastsquares.largest_eigenvalue(self, shape, rtol)
 
@@ -134,13 +135,23 @@ class LinearPhysics(Hooks):
         """The largest singular value of A for images of this shape: the root of `compute_sqnorm`."""
         return math.sqrt(self.compute_sqnorm(x_or_shape, rtol))
 
-    def normal(self, shape: Any) -> LinearPhysics:
-        """AᴴA for images of this shape, as a self-adjoint operator of its own.
+    @checks_keywords
+    def normal(self, shape: Any, weights: Any = None) -> LinearPhysics:
+        """AᴴA for images of this shape, as a self-adjoint operator of its own; for a stack ``Σᵢ wᵢ Aᵢᴴ Aᵢ``.
 
-        Where the family's normal operators merge (circular blurs: one Fourier multiplier for any number of
-        sensors) it is the merged one, with `inv`, `pinv` and `norm` in closed form.
+        Where normal operators merge it is the merged one: one multiplier for any number of circular blurs, one
+        term a kind for unlike sensors.  Its `closed_form` says whether it has `inv`, `pinv` and `norm`.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            The image's shape.
+        weights : array of N real non-negative numbers, optional
+            One a sensor.  Without them the merged one is kept for the next call; with them it is made anew.
         """
         shape = self._image_shape(shape)
+        if weights is not None:
+            return self._weighted_normal(shape, weights)
         return Gram(self) if self.normal_kind is None else self._normal(shape)
 
     def inv(self, lam: float) -> LinearPhysics:

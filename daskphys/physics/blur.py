@@ -14,6 +14,8 @@ from daskphys.errors import ParameterError, ShapeError, checks_keywords, nearest
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.normal import FourierMultiplier
+from daskphys.physics.normal.spectral import power
+from daskphys.physics.normal_kind import NormalKind, fourier
 from daskphys.physics.padding import pad, padded_shape
 from daskphys.physics.spaces import check_channels
 from daskphys.physics.transform import PaddedRealFFT, RealFFT, Transform
@@ -151,13 +153,19 @@ class Blur(LinearPhysics):
             return RealFFT(self._space)
         return PaddedRealFFT(self.padding, self._widths)
 
-    def _transfer(self, sizes: tuple[int, ...]) -> Any:
-        """The transfer function: the half spectrum of the kernel, centred at the origin, in complex128."""
-        xp = backend.namespace(self.filter)
+    def _placed(self, sizes: tuple[int, ...]) -> Any:
+        """The kernel in an image of zeros, at its first corner."""
         placed = backend.zeros((*self.filter.shape[: -self._space], *sizes), self.filter)
         placed[(..., *(slice(0, n) for n in self.kernel_shape))] = self.filter
+        return placed
+
+    def _transfer(self, sizes: tuple[int, ...]) -> Any:
+        """The transfer function: the half spectrum of the kernel, centred at the origin, in complex128."""
         shift = tuple(-(n // 2) for n in self.kernel_shape)
-        return backend.rfftn(xp.roll(placed, shift, axis=tuple(range(-self._space, 0))), self._space)
+        axes = tuple(range(-self._space, 0))
+        return backend.rfftn(
+            backend.namespace(self.filter).roll(self._placed(sizes), shift, axis=axes), self._space
+        )
 
     def _spectrum(self, z: Any, shape: Any) -> Any:
         """The transfer function for images of `shape`, in the precision and on the device of `z`."""
@@ -186,14 +194,13 @@ class Blur(LinearPhysics):
     # -- normal operator -----------------------------------------------------------------------------------
 
     @property
-    def normal_kind(self) -> Any:
-        return ("fourier", self._space) if self.padding == "circular" else None
+    def normal_kind(self) -> NormalKind | None:
+        return fourier(self._space) if self.padding == "circular" else None
 
-    def _normal(self, shape: Any) -> FourierMultiplier:
+    def _make_normal(self, shape: Any) -> FourierMultiplier:
         sizes = self._sizes(shape)
-        return derived.get(
-            self, ("normal", sizes), lambda: FourierMultiplier(abs(self._transfer(sizes)) ** 2, sizes)
-        )
+        # Where the kernel lies changes phases alone.
+        return FourierMultiplier(power(backend.rfftn(self._placed(sizes), self._space)), sizes)
 
     # -- appearance ----------------------------------------------------------------------------------------
 

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from daskphys import backend, markup
-from daskphys.errors import NotClosedFormError
+from daskphys.errors import NotClosedFormError, ParameterError
 from daskphys.krylov.system import Progress, Solution
+from daskphys.physics.cache import derived
+from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.spaces import Images, Sensors, shape_of
 from daskphys.physics.system import LocalSystem
 from daskphys.physics.transform import Plain, Transform
@@ -66,13 +68,30 @@ class Hooks(Value, abc.ABC):
         return self._adjoint(y, shape)
 
     @property
-    def normal_kind(self) -> Any:
-        """A hashable that says with which others AᴴA merges into one value; None where it does not."""
+    def normal_kind(self) -> NormalKind | None:
+        """With which others AᴴA merges into one value; None where it does not."""
         return None
 
-    def _normal(self, shape: Any) -> Any:
-        """AᴴA as a value that merges, where `normal_kind` is not None."""
+    def _make_normal(self, shape: Any) -> Any:
+        """AᴴA as a value that merges, where `normal_kind` is not None; made anew at every call."""
         raise self._not_closed("AᴴA")
+
+    def _normal(self, shape: Any) -> Any:
+        """The value of `_make_normal`, made once for images of one shape and kept."""
+        space = tuple(shape[len(shape) - self.domain.ndim :])
+        return derived.get(self._keeper, ("normal", space), lambda: self._make_normal(space))
+
+    @property
+    def _keeper(self) -> Any:
+        """The operator that keeps the merged value: itself, or one that equals it."""
+        return self
+
+    def _weighted_normal(self, shape: Any, weights: Any) -> Any:
+        """``Σᵢ wᵢ Aᵢᴴ Aᵢ``, for an operator with a sensor axis."""
+        raise ParameterError(
+            f"{self!r}.normal got weights, but is one operator and has no sensor axis: expected a stack, as in "
+            f"stack(A, B).normal(shape, weights=[1, 2])"
+        )
 
     def _gram(self, x: Any) -> Any:
         """AᴴA x, where it does not merge."""
@@ -105,6 +124,15 @@ class Hooks(Value, abc.ABC):
             f"{self!r} has no closed form of {what}: expected a merged normal operator (circular blurs have "
             f"one); use A_dagger or compute_norm, which iterate where they must"
         )
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether `inv`, `pinv` and `norm` of this operator itself have a closed form."""
+        return False
+
+    def diagonal(self) -> Any:
+        """The diagonal entries of a normal value, as an array that broadcasts against the image."""
+        raise self._not_closed("diagonal()")
 
     # The two sides.
 

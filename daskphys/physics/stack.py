@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -10,11 +11,12 @@ from daskphys import backend, markup
 from daskphys.errors import DaskphysError, ParameterError, SensorError, ShapeError, describe
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.base import LinearPhysics
-from daskphys.physics.cache import derived
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.normal_kind import NormalKind, joined
 from daskphys.physics.spaces import Images, Sensors
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import value
+from daskphys.physics.weighted import Weights, weighted_normal
 
 
 def stack(*operators: Any) -> StackedPhysics:
@@ -146,17 +148,18 @@ class StackedPhysics(LinearPhysics):
         y = widened(y, self._result_dtype)
         return _total(adjoint_parts(self, y, shape, self.transform))
 
-    def _gram(self, x: Any) -> Any:
-        return _total(gram_parts(self, x))
+    def _gram(self, x: Any, weights: Weights | None = None) -> Any:
+        return _total(gram_parts(self, x, weights=weights))
 
-    @property
-    def normal_kind(self) -> Any:
-        first = self.sensors[0].normal_kind
-        return first if all(s.normal_kind == first for s in self.sensors[1:]) else None
+    @functools.cached_property
+    def normal_kind(self) -> NormalKind | None:
+        return joined(s.normal_kind for s in self)
 
-    def _normal(self, shape: Any) -> Any:
-        key = ("normal", tuple(shape[-self.domain_ndim :]))
-        return derived.get(self, key, lambda: _total(normal_parts(self, shape)))
+    def _make_normal(self, shape: Any, weights: Weights | None = None) -> Any:
+        return _total(normal_parts(self, shape, weights=weights))
+
+    def _weighted_normal(self, shape: Any, weights: Any) -> LinearPhysics:
+        return weighted_normal(self, shape, weights)
 
     # -- appearance ----------------------------------------------------------------------------------------
 
@@ -210,22 +213,26 @@ def adjoint_parts(block: Block, y: Any, shape: Any, transform: Transform, start:
     return total.parts
 
 
-def gram_parts(block: Block, x: Any, start: int = 0) -> list[Partial]:
-    """The partial sums of ``Aᵢᴴ Aᵢ x``, sensor by sensor."""
+def gram_parts(block: Block, x: Any, start: int = 0, weights: Weights | None = None) -> list[Partial]:
+    """The partial sums of ``wᵢ Aᵢᴴ Aᵢ x``, sensor by sensor; `weights` are those of the block."""
     total = PairwiseSum()
     for index, sensor in enumerate(block, start):
         with naming(index, sensor):
             merged = sensor.normal_kind is not None
-            total.append(index, sensor._normal(x.shape)._forward(x) if merged else sensor._gram(x))
+            term = sensor._normal(x.shape)._forward(x) if merged else sensor._gram(x)
+            total.append(index, term if weights is None else weights[index - start] * term)
     return total.parts
 
 
-def normal_parts(block: Block, shape: Any, start: int = 0) -> list[Partial]:
-    """The partial sums of the sensors' normal operators, as values."""
+def normal_parts(block: Block, shape: Any, start: int = 0, weights: Weights | None = None) -> list[Partial]:
+    """The partial sums of the sensors' normal operators, as values; holds O(log n) of them at a time."""
     total = PairwiseSum()
     for index, sensor in enumerate(block, start):
         with naming(index, sensor):
-            total.append(index, sensor._normal(shape))
+            term = sensor._make_normal(
+                shape
+            )  # not kept: one use, and N of them would push out what is needed again
+            total.append(index, term if weights is None else weights[index - start] * term)
     return total.parts
 
 

@@ -13,7 +13,7 @@ from daskphys.errors import ConvergenceWarning
 from daskphys.physics.base import Gram
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.stack import stack
-from daskphys.testing.probe import Probe, arrays, expect, inner, size
+from daskphys.testing.probe import Probe, arrays, expect, inner, require, size
 
 _DENSE = 1024  # entries of an input up to which its operator is made a dense matrix
 
@@ -40,10 +40,13 @@ def merge(p: Probe) -> None:
 
 
 def closed_forms(p: Probe) -> None:
-    """where AᴴA merges, its inv, pinv and norm are those of AᴴA"""
+    """where AᴴA merges, its inv, pinv and norm are those of AᴴA where it has them, and `closed_form` says so"""
     if p.A.normal_kind is None:
         return
     N, x = p.A.normal(p.shape), p.input()
+    require(N.closed_form, p.A.normal_kind.closed_form, "closed_form is")
+    if not N.closed_form:
+        return
     lam = 0.1 * N.norm() + 1e-3
     p.near(N.inv(lam).A(N.A(x) + lam * x), x)
     p.near(N.A(N.pinv().A(N.A(x))), N.A(x), scale=N.norm() * size(x))

@@ -190,7 +190,7 @@ def test_eviction_of_operators_that_own_entries(monkeypatch):
     from daskphys.physics import cache as module
 
     small = DerivedCache(max_bytes=40_000)
-    for name in ("blur", "normal", "stack"):  # modules by name: `daskphys.physics.stack` is a function too
+    for name in ("blur", "hooks", "normal.held"):
         monkeypatch.setattr(sys.modules[f"daskphys.physics.{name}"], "derived", small)
     A = Blur(np.ones((3, 3)) / 9)
     for _ in range(3):

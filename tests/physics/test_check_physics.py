@@ -8,6 +8,7 @@ import pytest
 
 from daskphys.errors import ShapeError, UnsupportedArrayError
 from daskphys.physics import LinearPhysics, value
+from daskphys.physics.normal_kind import DIAGONAL
 from daskphys.physics.transform import RealFFT
 from daskphys.testing import check_physics, content, inverses, kinds, products, stacks
 
@@ -86,7 +87,11 @@ def set_first(x):
     return x
 
 
-MERGES_NOT = {"normal_kind": property(lambda self: "mirror"), "_normal": lambda self, shape: self}
+MERGES_NOT = {
+    "normal_kind": property(lambda self: DIAGONAL),
+    "_make_normal": lambda self, shape: self,
+    "closed_form": True,
+}
 
 WRONG = {
     "⟨A x, y⟩ = ⟨x, Aᴴ y⟩": {"_adjoint": lambda self, y, shape: y},
@@ -125,7 +130,7 @@ WRONG = {
     "(A + A + 1j A) x = (2 + 1j) A x": {"_merge": lambda self, other: self},
     "A @ Aᴴ and Aᴴ @ A, and their adjoints, are what they say": {"__matmul__": lambda self, other: self},
     "where AᴴA merges, that of stack(A, 2 A, A) is one value and the sum of theirs": MERGES_NOT,
-    "where AᴴA merges, its inv, pinv and norm are those of AᴴA": MERGES_NOT,
+    "where AᴴA merges, its inv, pinv and norm are those of AᴴA where it has them, and `closed_form` says so": MERGES_NOT,
     "stack(A, 2 A) measures what A and 2 A do, and its adjoint is the sum of theirs": {
         "transform": property(lambda self: RealFFT(1))  # without the hooks that belong to it
     },

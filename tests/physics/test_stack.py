@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from daskphys import backend
 from daskphys.pairwise import PairwiseSum, pairwise_sum
-from daskphys.physics import Blur, FourierMultiplier, StackedPhysics, stack
+from daskphys.physics import Blur, FourierMultiplier, NormalSum, StackedPhysics, stack
 from daskphys.physics.base import Gram
 from daskphys.physics.stack import adjoint_parts, forward_each, gram_parts, normal_parts
 
@@ -85,10 +85,10 @@ def test_one_family_shares_its_transform():
     assert MIXED.transform != CIRCULAR.transform
 
 
-def test_only_like_normal_operators_merge():
+def test_like_normal_operators_merge_and_unlike_ones_stand_side_by_side():
     assert isinstance(CIRCULAR.normal((8, 9)), FourierMultiplier)
     assert isinstance(MIXED.normal((8, 9)), Gram)
-    assert isinstance(stack(A, blur("circular", 4, ndim=1)).normal((8, 9)), Gram)
+    assert isinstance(stack(A, blur("circular", 4, ndim=1)).normal((8, 9)), NormalSum)
 
 
 def test_the_transform_before_a_stack_is_done_once(rng):

@@ -1,0 +1,54 @@
+"""Normal values that are one array."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from daskphys import backend, doors
+from daskphys.errors import ParameterError
+from daskphys.physics.cache import derived
+from daskphys.physics.normal.sums import NormalValue
+
+
+class HeldArray(NormalValue):
+    """A normal value whose content is one array in double precision, besides sizes."""
+
+    #: The name of the field that holds it.
+    _array: str
+
+    @property
+    def _held(self) -> Any:
+        return getattr(self, self._array)
+
+    def _take(self, given: Any) -> Any:
+        """The array that a user gives, as a frozen parameter with finite entries."""
+        return self._finite(backend.as_parameter(doors.to_core(given), type(self).__name__, self._array))
+
+    def _finite(self, array: Any) -> Any:
+        xp = backend.namespace(array)
+        if not bool(xp.all(xp.isfinite(array))):
+            raise ParameterError(f"{type(self).__name__} expected finite entries, got NaN or infinity")
+        return array
+
+    def _holding(self, array: Any) -> Self:
+        """The same value with another array, which the caller has made: it is checked, but not copied."""
+        array = backend.namespace(self._held).asarray(array)  # NumPy makes a scalar of an array without axes
+        made = object.__new__(type(self))
+        made.__dict__.update(self._fields() | {self._array: backend.lock(self._finite(array))})
+        return made
+
+    @property
+    def self_adjoint(self) -> bool:
+        return not backend.is_complex(self._held)
+
+    def _cast(self, z: Any) -> Any:
+        """The array in the precision and on the device of `z`; kept, since every product needs it."""
+        name = backend.dtype_name(z)
+        wanted = backend.real_name(name) if self.self_adjoint else backend.complex_name(name)
+        return derived.get(self, (backend.device_of(z), wanted), lambda: backend.like(self._held, z, wanted))
+
+    def _scaled(self, number: complex) -> Any:
+        return None if isinstance(number, complex) else self._holding(number * self._held)
+
+    def _summary(self) -> str:
+        return "×".join(map(str, self._held.shape)) or "no axes"

@@ -1,0 +1,126 @@
+"""Multiplication of the Fourier transform: what circular blurs are, and their AᴴA."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from daskphys import backend
+from daskphys.errors import ShapeError
+from daskphys.physics.normal import half
+from daskphys.physics.normal.identity import Identity
+from daskphys.physics.normal.spectral import Spectral
+from daskphys.physics.normal.sums import NormalValue
+from daskphys.physics.normal_kind import NormalKind, fourier
+from daskphys.physics.spaces import check_channels
+from daskphys.physics.transform import RealFFT, Transform
+from daskphys.physics.value import value
+
+
+@value
+class FourierMultiplier(Spectral):
+    """Multiplication of the image's Fourier transform by `multiplier`, for images of one size.
+
+    Parameters
+    ----------
+    multiplier : array, shape (…, *sizes[:-1], sizes[-1] // 2 + 1), float64 or complex128
+        The half spectrum, in the layout of `scipy.fft.rfftn`; leading axes broadcast against the image's.
+        Real for a self-adjoint operator.
+    sizes : tuple of int
+        The image's spatial shape.
+
+    Raises
+    ------
+    ParameterError
+        NaN or infinite entries.
+    ShapeError
+        `multiplier` is no half spectrum of `sizes`; the image has other sizes or channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Blur, gaussian_blur, stack
+    >>> A = stack(Blur(gaussian_blur(1.0)), Blur(gaussian_blur(2.0)))
+    >>> N = A.normal((32, 32))
+    >>> N
+    FourierMultiplier(32×32)
+    >>> x = np.random.default_rng(0).random((32, 32))
+    >>> bool(np.allclose(N.inv(0.1)(N(x) + 0.1 * x), x))
+    True
+    """
+
+    multiplier: Any
+    sizes: tuple[int, ...]
+    _array = "multiplier"
+
+    def __post_init__(self) -> None:
+        sizes = tuple(int(n) for n in self.sizes)
+        self.__dict__.update(multiplier=self._take(self.multiplier), sizes=sizes)
+        wanted = (*sizes[:-1], sizes[-1] // 2 + 1)
+        if tuple(self.multiplier.shape[-len(wanted) :]) != wanted:
+            raise ShapeError(
+                f"FourierMultiplier expected a multiplier of shape (…, {', '.join(map(str, wanted))}) for images of "
+                f"{self.sizes}, got {self.multiplier.shape}"
+            )
+
+    @property
+    def domain_ndim(self) -> int:  # type: ignore[override]
+        return max(len(self.sizes), self.multiplier.ndim)
+
+    @property
+    def transform(self) -> Transform:
+        return RealFFT(len(self.sizes))
+
+    @property
+    def kind(self) -> NormalKind:
+        return fourier(len(self.sizes))
+
+    @property
+    def normal_kind(self) -> NormalKind:
+        return self.kind
+
+    @property
+    def rounding_units(self) -> float:
+        # An FFT of n entries loses O(log n) units.
+        return max(1.0, math.log2(backend.size(self.sizes)))
+
+    def _forward_from(self, z: Any, shape: Any) -> Any:
+        return self.transform.lower(self.multiply(z), shape)
+
+    def _adjoint_to(self, y: Any, shape: Any) -> Any:
+        return self.multiply(self.transform.lift(y), conjugate=True)
+
+    def _forward(self, x: Any) -> Any:
+        z = self.transform.lift(x)
+        z *= self._cast(z)  # in place: this spectrum is ours, and nothing is larger than it
+        return self.transform.lower(z, x.shape)
+
+    def _adjoint(self, y: Any, shape: Any) -> Any:
+        return self.transform.lower(self._adjoint_to(y, shape), shape)
+
+    def _range_shape(self, shape: Any) -> Any:
+        if tuple(shape[-len(self.sizes) :]) != self.sizes:
+            raise ShapeError(f"{self!r} expected an image of {self.sizes}, got {tuple(shape)}")
+        check_channels(self, tuple(self.multiplier.shape[: -len(self.sizes)]), tuple(shape), len(self.sizes))
+        return shape
+
+    def _plus(self, other: NormalValue) -> FourierMultiplier | None:
+        if isinstance(other, Identity):
+            return self._holding(self.multiplier + other.factor)
+        if not isinstance(other, FourierMultiplier) or other.sizes != self.sizes:
+            return None
+        left, right = self.multiplier.shape, other.multiplier.shape
+        if len(left) == len(right) and any(
+            a != b and 1 not in (a, b) for a, b in zip(left, right, strict=True)
+        ):
+            raise ShapeError(
+                f"{self!r} + {other!r}: expected multipliers of one shape, got {left} and {right}"
+            )
+        return self._holding(self.multiplier + backend.like(other.multiplier, self.multiplier))
+
+    def diagonal(self) -> Any:
+        """The kernel's entry at lag 0, one for all pixels: the mean of the whole spectrum."""
+        return half.mean(self.multiplier, self.sizes)
+
+    def _summary(self) -> str:
+        return "×".join(map(str, self.sizes))

@@ -1,0 +1,77 @@
+"""Closed forms of what is diagonal in a basis: pixels, or frequencies."""
+
+from __future__ import annotations
+
+import abc
+import numbers
+from typing import Any, Self
+
+from daskphys import backend
+from daskphys.errors import ParameterError
+from daskphys.physics.normal.held import HeldArray
+
+
+class Spectral(HeldArray):
+    """A normal value whose array holds its eigenvalues."""
+
+    @property
+    @abc.abstractmethod
+    def rounding_units(self) -> float:
+        """How many rounding units of the largest eigenvalue a product may lose."""
+
+    def multiply(self, z: Any, *, conjugate: bool = False) -> Any:
+        """The product with coefficients in the basis, in their precision."""
+        factor = self._cast(z)
+        return z * (backend.namespace(z).conj(factor) if conjugate and not self.self_adjoint else factor)
+
+    def _make_normal(self, shape: Any) -> Self:
+        return self._holding(power(self._held))
+
+    def inv(self, lam: float) -> Self:
+        """(A + lam I)⁻¹, for real non-negative entries.
+
+        Raises
+        ------
+        ParameterError
+            `lam` is negative, or the sum has a zero (then `pinv` is what there is).
+        """
+        lam = check_lam(self, lam)
+        xp = backend.namespace(self._held)
+        if not self.self_adjoint or bool(xp.any(self._held < 0)):
+            raise ParameterError(f"{self!r}.inv expected real, non-negative entries, as those of AᴴA are")
+        shifted = self._held + lam
+        if bool(xp.any(shifted == 0)):
+            raise ParameterError(f"{self!r} + {lam:g} I is singular: expected lam > 0, or use pinv(rtol)")
+        return self._holding(1.0 / shifted)
+
+    def pinv(self, rtol: float | None = None) -> Self:
+        """A⁺: entries of at most `rtol` times the largest count as zero (by default one rounding unit)."""
+        xp = backend.namespace(self._held)
+        size = abs(self._held)
+        keep = size > (backend.eps(size) if rtol is None else rtol) * xp.max(size)
+        ones = xp.ones_like(self._held)
+        return self._holding(xp.where(keep, ones / xp.where(keep, self._held, ones), 0 * ones))
+
+    def norm(self) -> float:
+        """The largest singular value: the largest entry's magnitude."""
+        return float(backend.namespace(self._held).max(abs(self._held)))
+
+    def compute_sqnorm(self, x_or_shape: Any, rtol: float = 1e-10) -> float:
+        """The square of `norm`, for images that fit."""
+        self._image_shape(x_or_shape)
+        return self.norm() ** 2
+
+
+def check_lam(owner: Any, lam: Any) -> float:
+    """`lam` as a float, or an error where A + lam I need not be invertible."""
+    if not isinstance(lam, numbers.Real) or not float(lam) >= 0:
+        raise ParameterError(f"{owner!r}.inv expected lam >= 0, got {lam}")
+    return float(lam)
+
+
+def power(z: Any) -> Any:
+    """|z|², without the square root that `abs` takes."""
+    if not backend.is_complex(z):
+        return z * z
+    xp = backend.namespace(z)
+    return xp.real(z) ** 2 + xp.imag(z) ** 2

@@ -1,0 +1,79 @@
+"""With what AᴴA merges: known before it is made, and without an image shape."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from daskphys import backend
+
+
+@dataclass(frozen=True)
+class NormalKind:
+    """The kinds of the terms that AᴴA has as a merged value.
+
+    Of a stack it is the union of its sensors' kinds, so blocks of sensors agree on it however they are cut.
+
+    Parameters
+    ----------
+    terms
+        One name a kind, in the canonical (alphabetical) order.
+    makes_complex
+        Whether AᴴA makes a real image complex.
+
+    Examples
+    --------
+    >>> from daskphys.physics.normal_kind import DIAGONAL, IDENTITY, fourier
+    >>> (fourier(2) | DIAGONAL).terms
+    ('diagonal', 'fourier 2')
+    >>> fourier(2).closed_form, (fourier(2) | DIAGONAL).closed_form, (fourier(2) | IDENTITY).closed_form
+    (True, False, True)
+    """
+
+    terms: tuple[str, ...]
+    makes_complex: bool = False
+
+    def __or__(self, other: NormalKind) -> NormalKind:
+        terms = {*self.terms, *other.terms}
+        if len(terms) > 1:
+            terms.discard(_IDENTITY)  # λI is taken into any other term
+        return NormalKind(tuple(sorted(terms)), self.makes_complex or other.makes_complex)
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether the inverse, the pseudo-inverse and the norm are closed form: one term, diagonal in a basis."""
+        return len(self.terms) == 1 and not self.terms[0].startswith(_TOEPLITZ)
+
+    def result_dtype(self, dtype: str) -> str:
+        """The dtype of AᴴA x for x of `dtype`."""
+        return backend.complex_name(dtype) if self.makes_complex else dtype
+
+
+_IDENTITY, _TOEPLITZ = "identity", "toeplitz"
+
+#: A multiple of the identity, and a diagonal.
+IDENTITY = NormalKind((_IDENTITY,))
+DIAGONAL = NormalKind(("diagonal",))
+
+
+@functools.cache
+def fourier(ndim: int) -> NormalKind:
+    """A multiplier of the Fourier transform over the last `ndim` axes."""
+    return NormalKind((f"fourier {ndim}",))
+
+
+@functools.cache
+def toeplitz(ndim: int, makes_complex: bool) -> NormalKind:
+    """A Toeplitz operator over the last `ndim` axes; with a complex kernel it makes real images complex."""
+    return NormalKind((f"{_TOEPLITZ} {ndim}",), makes_complex)
+
+
+def joined(kinds: Iterable[NormalKind | None]) -> NormalKind | None:
+    """The kind of a sum of operators' AᴴA: that of all their terms, None where one of them (or all) has none."""
+    unique = set(kinds)
+    if None in unique:
+        return None
+    return (
+        functools.reduce(NormalKind.__or__, (kind for kind in unique if kind is not None)) if unique else None
+    )
