@@ -138,8 +138,14 @@ class DistributedPhysics(LinearPhysics):
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return self.runner.run("A_adjoint", widened(y, self._result_dtype), calls.adjoint, shape)
 
-    def _adjoint_to(self, y: Any, shape: Any) -> Any:
-        return self.runner.run("A_adjoint", widened(y, self._result_dtype), calls.adjoint, None)
+    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
+        def add(builder: GraphBuilder, call: str, blocks: calls.Blocks, y: Any) -> Ref:
+            return calls.adjoint(builder, call, replace(blocks, transform=transform.outline()), y, None)
+
+        return self.runner.run("A_adjoint", widened(y, self._result_dtype), add)
+
+    def _method(self, shape: Any) -> str:
+        return self.transform.method(shape)
 
     def _gram(self, x: Any) -> Any:
         return self.runner.run("A_adjoint_A by the tree", x, calls.gram)

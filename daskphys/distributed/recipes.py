@@ -16,7 +16,7 @@ from daskphys.errors import ParameterError, SensorError, describe
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.spaces import Sensors
 from daskphys.physics.stack import StackedPhysics, naming, stack
-from daskphys.physics.transform import Plain, Transform
+from daskphys.physics.transform import Transform
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,8 @@ class Facts:
         return cls(block.transform, block.normal_kind, block.domain_ndim, block.nbytes, wide)
 
     def joined(self, other: Facts) -> Facts:
-        same = self.transform == other.transform
         return Facts(
-            self.transform if same else Plain(),
+            self.transform.join(other.transform),
             self.normal_kind if self.normal_kind == other.normal_kind else None,
             max(self.domain_ndim, other.domain_ndim),
             self.nbytes + other.nbytes,
