@@ -31,6 +31,7 @@ from daskphys.backend.arrays import (
     to_numpy,
     zeros,
 )
+from daskphys.backend.ducc import DuccFFT
 from daskphys.backend.fft import (
     TransformCount,
     count_transforms,
@@ -47,6 +48,7 @@ from daskphys.backend.threads import cpu_count, fft_threads, spread, threads_lef
 __all__ = [
     "FLOATS",
     "Array",
+    "DuccFFT",
     "TransformCount",
     "apart",
     "as_parameter",

@@ -12,7 +12,7 @@ from daskphys.pairwise import pairwise_sum
 from daskphys.physics import leastsquares
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.spaces import Images, Sensors, shape_of
-from daskphys.physics.transform import After, Transform
+from daskphys.physics.transform import After, Plain, Transform
 
 
 class AdjointHooks(Hooks):
@@ -81,15 +81,16 @@ class ComposedHooks(Hooks):
     def transform(self) -> Transform:
         return After(self.right, self.left.transform)
 
-    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
-        if not isinstance(transform, After):
-            return self._forward(z)
+    def _forward_from(self, z: Any, shape: Any, transform: Any) -> Any:
+        if isinstance(transform.then, Plain):
+            return self.left._forward(z)
         return self.left._forward_from(z, self.right._range_shape(shape), transform.then)
 
-    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
-        if not isinstance(transform, After):
-            return self._adjoint(y, shape)
-        return self.left._adjoint_to(y, self.right._range_shape(shape), transform.then)
+    def _adjoint_to(self, y: Any, shape: Any, transform: Any) -> Any:
+        between = self.right._range_shape(shape)
+        if isinstance(transform.then, Plain):
+            return self.left._adjoint(y, between)
+        return self.left._adjoint_to(y, between, transform.then)
 
     def __repr__(self) -> str:
         return f"{self.left!r} @ {self.right!r}"

@@ -162,6 +162,12 @@ class StackedPhysics(LinearPhysics):
         key = ("normal", tuple(shape[-self.domain_ndim :]))
         return derived.get(self, key, lambda: _total(normal_parts(self, shape)))
 
+    def _method(self, shape: Any) -> str:
+        if not isinstance(self.transform, Plain):
+            return self.transform.method(shape)
+        methods = list(dict.fromkeys(s._method(shape) for s in self.sensors[:3]))
+        return f"sensor by sensor: {', '.join(methods)}{', …' if len(self) > 3 else ''}"
+
     # -- appearance ----------------------------------------------------------------------------------------
 
     def _summary(self) -> str:
