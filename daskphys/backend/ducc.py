@@ -107,7 +107,9 @@ def _rfftn(
     return _complex(z, axes[:-1], True, True, workers) if len(axes) > 1 else z
 
 
-def _taken(x: Any, kinds: tuple[str, ...], s: Any, axes: Any, norm: Any, workers: int | None, plan: Any) -> bool:
+def _taken(
+    x: Any, kinds: tuple[str, ...], s: Any, axes: Any, norm: Any, workers: int | None, plan: Any
+) -> bool:
     """Whether a call is of the form that is measured to be faster."""
     known = isinstance(x, np.ndarray) and x.dtype.name in kinds
     plain = s is None and axes is not None and norm in (None, "backward") and plan is None
@@ -121,7 +123,9 @@ def _complex(x: Any, axes: Any, forward: bool, overwrite: bool, workers: int | N
     y = x if overwrite and x.flags.writeable else np.empty(x.shape, x.dtype)
     axes = [axis % x.ndim - x.ndim for axis in axes]
     first = min(axes)
-    columns = [slice(None)] if -1 in axes else [slice(i, i + _COLUMNS) for i in range(0, x.shape[-1], _COLUMNS)]
+    columns = (
+        [slice(None)] if -1 in axes else [slice(i, i + _COLUMNS) for i in range(0, x.shape[-1], _COLUMNS)]
+    )
     pieces = [(*i, ..., c) for i, c in itertools.product(np.ndindex(x.shape[:first]), columns)]
 
     def transform(piece: Any) -> None:

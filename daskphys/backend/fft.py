@@ -9,6 +9,7 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -134,7 +135,7 @@ def times_conj(z: Array, factor: Array) -> Array:
 
 def _times_conj(z: np.ndarray, factor: np.ndarray) -> None:
     """In place, a slab of `factor` at a time."""
-    rest = (slice(None),) * (factor.ndim - 1)
+    rest: tuple[Any, ...] = (slice(None),) * (factor.ndim - 1)
     if factor.nbytes <= _SLAB_BYTES or factor.ndim < 2:
         np.multiply(z, np.conj(factor), out=z)
     elif factor.ndim > 2:

@@ -183,7 +183,10 @@ class Blur(LinearPhysics):
         grid = grid_of(transform, shape, self._space, backend.on_gpu(z))
         seen = self._seen(shape, grid)
         if grid.direct:
-            window = (..., *(slice(s.start - a, s.stop + b) for s, (a, b) in zip(seen, self._reach, strict=True)))
+            window = (
+                ...,
+                *(slice(s.start - a, s.stop + b) for s, (a, b) in zip(seen, self._reach, strict=True)),
+            )
             y = backend.correlate(z[window], [np.flip(p, axis=self._axes) for p in self._passes], self._space)
         else:
             y = backend.filtered(z, self._spectrum(z, grid.sizes), grid.sizes, seen)
@@ -198,8 +201,7 @@ class Blur(LinearPhysics):
         # Where a direct convolution begins and ends, zeros stand for what lies beyond the result.
         more = self._reach if grid.direct else ((0, 0),) * self._space
         widths = tuple(
-            (s.start + b, size - s.stop + a)
-            for s, size, (a, b) in zip(seen, grid.sizes, more, strict=True)
+            (s.start + b, size - s.stop + a) for s, size, (a, b) in zip(seen, grid.sizes, more, strict=True)
         )
         y = pad(as_pair(y), widths, "zero")
         if grid.direct:

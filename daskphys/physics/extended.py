@@ -97,9 +97,7 @@ class Extended(Transform):
             return Plain()
         return Extended(
             min(modes),
-            tuple(
-                (max(a, c), max(b, d)) for (a, b), (c, d) in zip(self.reach, other.reach, strict=True)
-            ),
+            tuple((max(a, c), max(b, d)) for (a, b), (c, d) in zip(self.reach, other.reach, strict=True)),
             self.sensors + other.sensors,
             self.taps + other.taps,
         )
