@@ -23,6 +23,7 @@ from daskphys.backend.arrays import (
     namespace,
     nbytes,
     norm,
+    on_gpu,
     parse_device,
     real_name,
     size,
@@ -30,20 +31,25 @@ from daskphys.backend.arrays import (
     to_numpy,
     zeros,
 )
+from daskphys.backend.ducc import DuccFFT
 from daskphys.backend.embedded import embedded_fftn, embedded_ifftn
 from daskphys.backend.fft import (
     TransformCount,
     count_transforms,
-    cpu_count,
-    fast_length,
-    fft_threads,
+    filtered,
     irfftn,
+    reused_buffers,
     rfftn,
+    times_conj,
 )
+from daskphys.backend.sizes import fast_length, fast_sizes, fft_cost
+from daskphys.backend.stencil import correlate
+from daskphys.backend.threads import cpu_count, fft_threads, spread, threads_left
 
 __all__ = [
     "FLOATS",
     "Array",
+    "DuccFFT",
     "TransformCount",
     "apart",
     "as_parameter",
@@ -53,6 +59,7 @@ __all__ = [
     "complex_of",
     "concat",
     "copy",
+    "correlate",
     "count_transforms",
     "cpu_count",
     "device_of",
@@ -62,7 +69,10 @@ __all__ = [
     "embedded_ifftn",
     "eps",
     "fast_length",
+    "fast_sizes",
+    "fft_cost",
     "fft_threads",
+    "filtered",
     "frozen",
     "irfftn",
     "is_array",
@@ -72,10 +82,15 @@ __all__ = [
     "namespace",
     "nbytes",
     "norm",
+    "on_gpu",
     "parse_device",
     "real_name",
+    "reused_buffers",
     "rfftn",
     "size",
+    "spread",
+    "threads_left",
+    "times_conj",
     "to_device",
     "to_numpy",
     "zeros",

@@ -20,7 +20,7 @@ from daskphys.graph.tree import reduce_tree
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.stack import StackedPhysics, adjoint_parts, forward_each, gram_parts, normal_parts
-from daskphys.physics.transform import Plain, Transform
+from daskphys.physics.transform import Transform
 from daskphys.physics.value import Value
 from daskphys.physics.weighted import Weights
 
@@ -37,8 +37,8 @@ class Blocks:
         The task (or future) that gives each block as a `StackedPhysics`.
     homes
         The worker that each block should be on, or None.
-    shared
-        Whether all sensors of the whole stack have one `transform`.
+    transform
+        What all sensors of the whole stack do first, without its operators (`Transform.outline`).
     device
         Where blocks compute: ``"cpu"`` or ``"cuda"``, with results in host memory; None: where the image is.
     """
@@ -46,7 +46,7 @@ class Blocks:
     bounds: Bounds
     refs: Sequence[Ref]
     homes: Sequence[Hashable]
-    shared: bool
+    transform: Transform
     device: str | None = "cpu"
 
     def __iter__(self) -> Any:
@@ -70,7 +70,7 @@ def forward(
             x,
             call,
             bound,
-            blocks.shared,
+            blocks.transform,
             blocks.device,
             expected,
             worker=home,
@@ -100,13 +100,13 @@ def adjoint(
             list(y[bound[0] : bound[1]]),
             call,
             bound,
-            blocks.shared,
+            blocks.transform,
             blocks.device,
             worker=home,
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.refs[0], shape if blocks.shared else None, call, blocks.device)
+    extra = (blocks.refs[0], shape, call, blocks.device, blocks.transform)
     name = f"adjoint-{call}"
     return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
 
@@ -161,23 +161,19 @@ def normal(
     return reduce_tree(builder, f"normal-{call}", parts, blocks.homes, run_total, *extra)
 
 
-def _transform(block: StackedPhysics, shared: bool) -> Transform:
-    return block.transform if shared else Plain()
-
-
 def run_forward(
     block: StackedPhysics,
     x: Any,
     call: str,
     bound: tuple[int, int],
-    shared: bool,
+    outline: Transform,
     device: str | None,
     expected: Any,
 ) -> list[Any]:
     """Each sensor's measurement."""
     with measured(call, bound):
         x = _placed(x, device)
-        made = forward_each(block, x, _transform(block, shared), bound[0])
+        made = forward_each(block, x, block.transform.filled(outline), bound[0])
         for index, (sensor, y) in enumerate(zip(block, made, strict=True), bound[0]):
             if expected is not None and tuple(y.shape) != tuple(expected):
                 raise ShapeError(
@@ -188,13 +184,18 @@ def run_forward(
 
 
 def run_adjoint(
-    block: StackedPhysics, y: list[Any], call: str, bound: tuple[int, int], shared: bool, device: str | None
+    block: StackedPhysics,
+    y: list[Any],
+    call: str,
+    bound: tuple[int, int],
+    outline: Transform,
+    device: str | None,
 ) -> list[Partial]:
     """The block's partial sums of Aᴴ y."""
     with measured(call, bound):
         y = [_placed(a, device) for a in y]
         shape = block._domain_shape(Measurements(y).shapes)
-        return adjoint_parts(block, y, shape, _transform(block, shared), bound[0])
+        return adjoint_parts(block, y, shape, block.transform.filled(outline), bound[0])
 
 
 def run_gram(
@@ -224,12 +225,13 @@ def run_total(
     shape: tuple[int, ...] | None,
     call: str,
     device: str | None,
+    outline: Transform | None = None,
 ) -> Any:
     """The whole sum; where `shape` is given, brought back to an image of it."""
     with measured(call, None):
         total = PairwiseSum.join(parts).total()
-        if shape is not None:
-            total = block.transform.lower(total, shape)
+        if shape is not None and outline is not None:
+            total = block.transform.filled(outline).lower(total, shape)
         return total.to("cpu") if isinstance(total, Value) else _fetched(total, device)
 
 

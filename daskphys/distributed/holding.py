@@ -20,7 +20,6 @@ from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.placement import place
 from daskphys.markup import bytes_text
-from daskphys.physics.transform import Plain
 
 
 class Holding:
@@ -90,8 +89,7 @@ class Holding:
             chosen = alive[0] if alive else 0
             refs.append(Ref(self._futures[chosen][index].key))
             homes.append(self._homes[chosen][index] if alive else None)
-        shared = not isinstance(self.facts.transform, Plain)
-        return Blocks(self._bounds, refs, homes, shared, self._ctx.device)
+        return Blocks(self._bounds, refs, homes, self.facts.transform.outline(), self._ctx.device)
 
     def lazy_blocks(self) -> Blocks:
         """The blocks as a lazy graph refers to them: by futures, which keep them on the cluster."""

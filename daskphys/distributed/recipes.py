@@ -18,7 +18,7 @@ from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.normal_kind import joined as joined_kind
 from daskphys.physics.spaces import Sensors
 from daskphys.physics.stack import StackedPhysics, naming, stack
-from daskphys.physics.transform import Plain, Transform
+from daskphys.physics.transform import Transform
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,8 @@ class Facts:
         return cls(block.transform, block.normal_kind, block.domain_ndim, block.nbytes, wide)
 
     def joined(self, other: Facts) -> Facts:
-        same = self.transform == other.transform
         return Facts(
-            self.transform if same else Plain(),
+            self.transform.join(other.transform),
             joined_kind((self.normal_kind, other.normal_kind)),
             max(self.domain_ndim, other.domain_ndim),
             self.nbytes + other.nbytes,

@@ -100,11 +100,11 @@ class Problem:
     # -- the solution -----------------------------------------------------------------------------------------
 
     def _in_closed_form(self, y: Any, shape: Any) -> Any:
-        physics, normal = self.physics, self.physics._normal(shape)
+        normal, transform = self.physics._normal(shape), self.physics.transform.at_image_size()
         if self.solver.lam:
             normal.inv(self.solver.lam)  # that there is one, before y is worked on
-        z = physics._adjoint_to(y, shape)
-        return normal_solution(normal, z, physics.transform, shape, None, self.solver.lam)
+        z = self.physics._adjoint_to(y, shape, transform)
+        return normal_solution(normal, z, transform, shape, None, self.solver.lam)
 
     def _iterate(self, y: Any, shape: Any, x0: Any) -> Solution:
         with contextlib.ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
 from dataclasses import InitVar
@@ -13,12 +14,14 @@ from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, checks_keywords, nearest
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
+from daskphys.physics.extended import Extended, Grid, grid_of
 from daskphys.physics.normal import FourierMultiplier
 from daskphys.physics.normal.spectral import power
 from daskphys.physics.normal_kind import NormalKind, fourier
-from daskphys.physics.padding import pad, padded_shape
+from daskphys.physics.padding import pad
+from daskphys.physics.separable import passes_of, taps_of
 from daskphys.physics.spaces import check_channels
-from daskphys.physics.transform import PaddedRealFFT, RealFFT, Transform
+from daskphys.physics.transform import Transform, as_pair, from_pair
 from daskphys.physics.value import value
 
 PADDINGS = ("circular", "valid", "replicate", "reflect")
@@ -26,7 +29,7 @@ PADDINGS = ("circular", "valid", "replicate", "reflect")
 
 @value
 class Blur(LinearPhysics):
-    """Convolution of an image with a kernel, by real FFT.
+    """Convolution of an image with a kernel, by real FFT or, for small kernels, directly.
 
     True convolution, normalised as given, with the kernel's centre at ``n // 2`` on every axis:
     ``y[i] = Σⱼ h[j] x[i + n//2 - j]``.  Every adjoint is the exact transpose.
@@ -98,7 +101,7 @@ class Blur(LinearPhysics):
             kernel = backend.to_device(kernel, device)
         self.__dict__.update(filter=kernel, ndim=ndim)
 
-    # -- geometry: extend the image by `widths`, convolve periodically, keep the part `kept` ----------------
+    # -- geometry: the image lies in a grid, which is convolved; the part `seen` is the result ---------------
 
     @property
     def _space(self) -> int:
@@ -115,17 +118,17 @@ class Blur(LinearPhysics):
         return int(self.filter.ndim)
 
     @property
-    def _widths(self) -> tuple[tuple[int, int], ...]:
-        if self.padding in ("circular", "valid"):
-            return ((0, 0),) * self._space
+    def _reach(self) -> tuple[tuple[int, int], ...]:
+        """How many samples before and after a sample its result depends on."""
         return tuple((n - 1 - n // 2, n // 2) for n in self.kernel_shape)
 
-    def _sizes(self, shape: Any) -> tuple[int, ...]:
-        return padded_shape(tuple(shape), self._widths)[-self._space :]
-
-    def _kept(self, shape: Any) -> tuple[Any, ...]:
-        sizes = zip(self._sizes(shape), self.kernel_shape, strict=True)
-        return (..., *(slice(n - 1 - n // 2, size - n // 2) for size, n in sizes))
+    def _seen(self, shape: Any, grid: Grid) -> tuple[slice, ...]:
+        """Where the samples of the result lie in the grid of the image of `shape`."""
+        inside = self._reach if self.padding == "valid" else ((0, 0),) * self._space
+        return tuple(
+            slice(before + a, before + n - b)
+            for (before, _), (a, b), n in zip(grid.widths, inside, shape[-self._space :], strict=True)
+        )
 
     def _range_shape(self, shape: Any) -> Any:
         return self._resized(shape, 0 if self.padding != "valid" else -1)
@@ -147,11 +150,19 @@ class Blur(LinearPhysics):
 
     # -- products ------------------------------------------------------------------------------------------
 
+    @functools.cached_property
+    def _passes(self) -> tuple[np.ndarray, ...]:
+        """The kernels of a direct convolution, one after the other."""
+        return passes_of(backend.to_numpy(self.filter), self._space)
+
+    @functools.cached_property
+    def _step(self) -> Extended:
+        reach = ((0, 0),) * self._space if self.padding == "valid" else self._reach
+        return Extended(self.padding, reach, sensors=1, taps=taps_of(self._passes, self._space))
+
     @property
     def transform(self) -> Transform:
-        if self.padding in ("circular", "valid"):
-            return RealFFT(self._space)
-        return PaddedRealFFT(self.padding, self._widths)
+        return self._step
 
     def _placed(self, sizes: tuple[int, ...]) -> Any:
         """The kernel in an image of zeros, at its first corner."""
@@ -162,34 +173,60 @@ class Blur(LinearPhysics):
     def _transfer(self, sizes: tuple[int, ...]) -> Any:
         """The transfer function: the half spectrum of the kernel, centred at the origin, in complex128."""
         shift = tuple(-(n // 2) for n in self.kernel_shape)
-        axes = tuple(range(-self._space, 0))
         return backend.rfftn(
-            backend.namespace(self.filter).roll(self._placed(sizes), shift, axis=axes), self._space
+            backend.namespace(self.filter).roll(self._placed(sizes), shift, axis=self._axes), self._space
         )
 
-    def _spectrum(self, z: Any, shape: Any) -> Any:
-        """The transfer function for images of `shape`, in the precision and on the device of `z`."""
-        sizes = self._sizes(shape)
+    def _spectrum(self, z: Any, sizes: tuple[int, ...]) -> Any:
+        """The transfer function for arrays of `sizes`, in the precision and on the device of `z`."""
         name = backend.complex_name(backend.dtype_name(z))
         key = (sizes, name, backend.device_of(z))
         return derived.get(self, key, lambda: backend.like(self._transfer(sizes), z, name))
 
     def _forward(self, x: Any) -> Any:
-        return self._forward_from(self.transform.lift(x), x.shape)
+        return self._forward_from(self.transform.lift(x), x.shape, self.transform)
 
-    def _forward_from(self, z: Any, shape: Any) -> Any:
-        y = RealFFT(self._space).lower(z * self._spectrum(z, shape), padded_shape(tuple(shape), self._widths))
-        # A copy: a view would keep the larger array alive, and travel with it.
-        return y if self.padding == "circular" else backend.copy(y[self._kept(shape)])
+    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
+        grid = grid_of(transform, shape, self._space, backend.on_gpu(z))
+        seen = self._seen(shape, grid)
+        if grid.direct:
+            window = (
+                ...,
+                *(slice(s.start - a, s.stop + b) for s, (a, b) in zip(seen, self._reach, strict=True)),
+            )
+            y = backend.correlate(z[window], [np.flip(p, axis=self._axes) for p in self._passes], self._space)
+        else:
+            y = backend.filtered(z, self._spectrum(z, grid.sizes), grid.sizes, seen)
+        return from_pair(y, len(shape))
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self.transform.lower(self._adjoint_to(y, shape), shape)
+        return self.transform.lower(self._adjoint_to(y, shape, self.transform), shape)
 
-    def _adjoint_to(self, y: Any, shape: Any) -> Any:
-        if self.padding != "circular":
-            y = pad(y, tuple((n - 1 - n // 2, n // 2) for n in self.kernel_shape), "zero")
-        z = RealFFT(self._space).lift(y)
-        return z * backend.namespace(z).conj(self._spectrum(z, shape))
+    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
+        grid = grid_of(transform, shape, self._space, backend.on_gpu(y))
+        seen = self._seen(shape, grid)
+        # Where a direct convolution begins and ends, zeros stand for what lies beyond the result.
+        more = self._reach if grid.direct else ((0, 0),) * self._space
+        widths = tuple(
+            (s.start + b, size - s.stop + a) for s, size, (a, b) in zip(seen, grid.sizes, more, strict=True)
+        )
+        y = pad(as_pair(y), widths, "zero")
+        if grid.direct:
+            return backend.correlate(y, self._passes, self._space)
+        z = backend.rfftn(y, self._space)
+        return backend.times_conj(z, self._spectrum(z, grid.sizes))
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        return tuple(range(-self._space, 0))
+
+    def _method(self, shape: Any) -> str:
+        if not self._step.grid(shape, gpu=False).direct:
+            return self._step.method(shape)
+        sizes = [[n for n in p.shape[-self._space :] if n > 1] for p in self._passes]
+        if len(sizes) == 1:
+            return f"direct, {_times(self.kernel_shape)}"
+        return f"separable, {' + '.join(_times(n) for n in sizes)}"
 
     # -- normal operator -----------------------------------------------------------------------------------
 
@@ -198,7 +235,7 @@ class Blur(LinearPhysics):
         return fourier(self._space) if self.padding == "circular" else None
 
     def _make_normal(self, shape: Any) -> FourierMultiplier:
-        sizes = self._sizes(shape)
+        sizes = tuple(shape[-self._space :])
         # Where the kernel lies changes phases alone.
         return FourierMultiplier(power(backend.rfftn(self._placed(sizes), self._space)), sizes)
 

@@ -84,10 +84,10 @@ class FourierMultiplier(Spectral):
         # An FFT of n entries loses O(log n) units.
         return max(1.0, math.log2(backend.size(self.sizes)))
 
-    def _forward_from(self, z: Any, shape: Any) -> Any:
+    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
         return self.transform.lower(self.multiply(z), shape)
 
-    def _adjoint_to(self, y: Any, shape: Any) -> Any:
+    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
         return self.multiply(self.transform.lift(y), conjugate=True)
 
     def _forward(self, x: Any) -> Any:
@@ -96,7 +96,7 @@ class FourierMultiplier(Spectral):
         return self.transform.lower(z, x.shape)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self.transform.lower(self._adjoint_to(y, shape), shape)
+        return self.transform.lower(self._adjoint_to(y, shape, self.transform), shape)
 
     def _range_shape(self, shape: Any) -> Any:
         if tuple(shape[-len(self.sizes) :]) != self.sizes:
