@@ -77,8 +77,8 @@ def test_the_norm_iterates_with_the_merged_value(rng):
     A.normal(SHAPE)
     with backend.count_transforms() as count:
         A.compute_norm(SHAPE)
-    # Sensor by sensor it would be 50 transforms an iteration.
-    assert 0 < count.total <= 2 * 60
+    # A pair an iteration; sensor by sensor it would be 50 transforms, and as many as this in three iterations.
+    assert 0 < count.total <= 3 * 50
 
 
 def test_all_of_it_at_once(rng):
