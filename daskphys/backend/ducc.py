@@ -1,7 +1,8 @@
 """ducc0's FFT where it is faster than SciPy's, as a back-end of SciPy's own protocol.
 
 Nothing here is switched on: ``scipy.fft.set_backend`` is the user's switch, for the calls of a thread, and
-``scipy.fft.set_global_backend`` for a process (on workers, ``client.run(scipy.fft.set_global_backend, DuccFFT())``).
+for a process, after ``scipy.fft.register_backend("scipy")`` for what is left to SciPy,
+``scipy.fft.set_global_backend(DuccFFT())`` (both by ``client.run`` for the workers of a cluster).
 """
 
 from __future__ import annotations
