@@ -22,8 +22,9 @@ EXTENSION_PAYS = 1.2
 #: (benchmarks/products.py), and a margin for the FFT.
 TAP_COST = 8.0
 
-#: Smaller images are not convolved directly: calls of the array library cost more than arithmetic.
-DIRECT_LEAST = 1 << 14
+#: Smaller images are not convolved directly: calls of the array library cost more than arithmetic (a single 3×3
+#: kernel gains 1.1 times at 128², 1.5 at 181², 2 at 2048²).
+DIRECT_LEAST = 20_000
 
 
 @dataclass(frozen=True)
