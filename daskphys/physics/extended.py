@@ -18,12 +18,13 @@ from daskphys.physics.transform import Plain, RealFFT, Shape, Transform, as_pair
 #: A larger FFT must be cheaper than that of the image's own size by this factor: it costs a copy of the image.
 EXTENSION_PAYS = 1.2
 
-#: What one multiply-add a sample costs, in operations of `backend.fft_cost`, with a margin for the FFT
-#: (measured on two machines' worth of sizes, benchmarks/products.py: 5 to 6).
+#: What one multiply-add a sample costs, in operations of `backend.fft_cost`: 5 to 7 were measured on a CPU
+#: (benchmarks/products.py), and a margin for the FFT.
 TAP_COST = 8.0
 
-#: Smaller images are not convolved directly: calls of the array library cost more than arithmetic.
-DIRECT_LEAST = 1 << 14
+#: Smaller images are not convolved directly: calls of the array library cost more than arithmetic (a single 3×3
+#: kernel gains 1.1 times at 128², 1.5 at 181², 2 at 2048²).
+DIRECT_LEAST = 20_000
 
 
 @dataclass(frozen=True)

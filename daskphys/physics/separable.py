@@ -60,3 +60,11 @@ def passes_of(kernel: np.ndarray, ndim: int) -> tuple[np.ndarray, ...]:
 def taps_of(passes: Sequence[np.ndarray], ndim: int) -> int:
     """The multiply-adds a sample of all passes."""
     return sum(math.prod(p.shape[-ndim:]) for p in passes)
+
+
+def in_words(passes: Sequence[np.ndarray], ndim: int) -> str:
+    """``"separable, 7 + 7"`` or ``"direct, 3×2"``."""
+    sizes = [p.shape[-ndim:] for p in passes]
+    if len(sizes) == 1:
+        return f"direct, {'×'.join(map(str, sizes[0]))}"
+    return f"separable, {' + '.join(str(math.prod(n)) for n in sizes)}"
