@@ -8,6 +8,7 @@ device is asked for.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import sys
 from collections.abc import Sequence
@@ -71,12 +72,17 @@ def concat(parts: Sequence[Array], axis: int) -> Array:
 
 def dtype_name(x: Array) -> str:
     """The name of the dtype of `x`, the same for every library: ``"float32"``."""
-    dtype = x.dtype
+    return _name(x.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _name(dtype: Any) -> str:
+    """NumPy makes the name anew each time, which counts where there are thousands of sensors."""
     return str(getattr(dtype, "name", None) or str(dtype).rpartition(".")[2])
 
 
-def check_floating(x: Array, owner: str) -> Array:
-    """`x` with native byte order, or a `DtypeError` that names `owner` and the cast to make."""
+def check_floating(x: Array, owner: object) -> Array:
+    """`x` with native byte order, or a `DtypeError` that shows `owner` and the cast to make."""
     name = dtype_name(x)
     if name not in FLOATS:
         raise DtypeError(
@@ -227,6 +233,8 @@ def size(shape: Sequence[int]) -> int:
 
 def nbytes(x: Array) -> int:
     """Bytes of the entries of `x`: the array API standard has no such attribute."""
+    if isinstance(x, np.ndarray):
+        return int(x.nbytes)
     bits = int("".join(filter(str.isdigit, dtype_name(x))) or 8)
     return size(x.shape) * bits // 8
 

@@ -50,7 +50,7 @@ class Images:
     def check(self, x: Any) -> Any:
         """`x` in native byte order, or an error that names the operator, what it expected and what came."""
         self.shape(x)
-        return backend.check_floating(x, repr(self.owner))
+        return backend.check_floating(x, self.owner)
 
 
 @dataclass(frozen=True)
