@@ -72,13 +72,16 @@ def concat(parts: Sequence[Array], axis: int) -> Array:
 
 def dtype_name(x: Array) -> str:
     """The name of the dtype of `x`, the same for every library: ``"float32"``."""
-    return _name(x.dtype)
+    dtype = x.dtype
+    if isinstance(dtype, np.dtype):
+        return _numpy_name(dtype)
+    return str(getattr(dtype, "name", None) or str(dtype).rpartition(".")[2])
 
 
 @functools.lru_cache(maxsize=64)
-def _name(dtype: Any) -> str:
+def _numpy_name(dtype: np.dtype[Any]) -> str:
     """NumPy makes the name anew each time, which counts where there are thousands of sensors."""
-    return str(getattr(dtype, "name", None) or str(dtype).rpartition(".")[2])
+    return str(dtype.name)
 
 
 def check_floating(x: Array, owner: object) -> Array:

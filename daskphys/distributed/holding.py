@@ -145,6 +145,14 @@ class Holding:
         Where workers have joined or gone since the last time, blocks are moved first; a graph that names them
         runs when they are there.
         """
+        self._follow()
+        firsts = [next(iter(replicas.items())) for replicas in self._held]
+        shared = not isinstance(self.facts.transform, Plain)
+        refs, homes = [Ref(future.key) for _, future in firsts], [home for home, _ in firsts]
+        return Blocks(self._bounds, refs, homes, shared, self._ctx.device)
+
+    def _follow(self) -> None:
+        """Have the blocks where they belong, given the workers that are there now."""
         workers = self._look()
         # A lost block is made again by the scheduler where one of its workers is left.  Where none is, Dask
         # leaves what was pinned to them pending for ever, soft pins too; and a cancelled block has no recipe.
@@ -153,9 +161,6 @@ class Holding:
             self._submit()
         elif workers.keys() != self._workers.keys():
             self._move(workers)
-        homes, futures = zip(*(next(iter(replicas.items())) for replicas in self._held), strict=True)
-        shared = not isinstance(self.facts.transform, Plain)
-        return Blocks(self._bounds, [Ref(f.key) for f in futures], list(homes), shared, self._ctx.device)
 
     def groups(self) -> Blocks:
         """The blocks, those of neighbours on one worker together: a task for each of the worker's threads."""
@@ -194,13 +199,15 @@ class Holding:
         return joined
 
     def _facts_once(self, _: int) -> list[Facts]:
-        builder, call, blocks = self._builder(), uuid.uuid4().hex, self.blocks()
+        self._follow()
+        builder, call = self._builder(), uuid.uuid4().hex
+        homes, blocks = zip(*(next(iter(replicas.items())) for replicas in self._held), strict=True)
         keys = [
-            builder.add((f"facts-{call}", *bound), Facts.of, block, worker=home).key
-            for bound, block, home in blocks
+            builder.add((f"facts-{call}", number), Facts.of, Ref(block.key), worker=home).key
+            for number, (home, block) in enumerate(zip(homes, blocks, strict=True))
         ]
         futures = self._ctx.client.get(builder.build(), keys, sync=False)
-        wait_here(self._ctx, futures, set(blocks.homes))
+        wait_here(self._ctx, futures, set(homes))
         found: list[Facts] = self._ctx.client.gather(futures)
         return found
 

@@ -94,7 +94,8 @@ def test_a_tree_of_several_levels(threads: DistributedContext, image: np.ndarray
     np.testing.assert_array_equal(D.A_adjoint(y), expected)
     assert D.report().tasks == 3 + 1  # the 70 blocks of three workers, as three
     builder, blocks = GraphBuilder("by-block"), D.holding.blocks()
-    root = calls.adjoint(builder, "by-block", blocks, [builder.add(f"y{i}", np.copy, a) for i, a in enumerate(y)], None)
+    sent = [builder.add(f"y{i}", np.copy, a) for i, a in enumerate(y)]
+    root = calls.adjoint(builder, "by-block", blocks, sent, image.shape)
     # 70 measurements, 70 blocks, 5 nodes of up to 16, the root.
     assert len(builder) == 70 + 70 + 5 + 1
     np.testing.assert_array_equal(threads.client.get(builder.build(), root.key), expected)
