@@ -11,11 +11,14 @@ import contextlib
 import functools
 import hashlib
 import sys
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from daskphys.errors import DeviceError, DtypeError, MissingDependencyError, ParameterError, describe
 
@@ -175,13 +178,18 @@ def like(x: Array, image: Array, dtype: str | None = None) -> Array:
     return x if dtype is None else astype(x, dtype)
 
 
-def apart(result: Array, given: Sequence[Any]) -> Array:
-    """`result`, as a copy where it may lie in the memory of what was given (where this can be told: NumPy)."""
-    if isinstance(result, np.ndarray) and any(
-        isinstance(x, np.ndarray) and np.may_share_memory(result, x) for x in given
-    ):
-        return copy(result)
-    return result
+def apart(results: Sequence[Array], given: Sequence[Any]) -> list[Array]:
+    """`results`, as copies where they may lie in the memory of what was given (where this can be told: NumPy)."""
+    extents = sorted(byte_bounds(x) for x in given if isinstance(x, np.ndarray))
+    starts = [start for start, _ in extents]
+    ends = list(accumulate((end for _, end in extents), max))  # of thousands of sensors, every pair is too many
+
+    def shares(x: Array) -> bool:
+        start, end = byte_bounds(x)
+        before = bisect_left(starts, end)
+        return before > 0 and ends[before - 1] > start
+
+    return [copy(x) if isinstance(x, np.ndarray) and shares(x) else x for x in results]
 
 
 def zeros(shape: tuple[int, ...], image: Array) -> Array:
