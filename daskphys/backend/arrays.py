@@ -182,7 +182,9 @@ def apart(results: Sequence[Array], given: Sequence[Any]) -> list[Array]:
     """`results`, as copies where they may lie in the memory of what was given (where this can be told: NumPy)."""
     extents = sorted(byte_bounds(x) for x in given if isinstance(x, np.ndarray))
     starts = [start for start, _ in extents]
-    ends = list(accumulate((end for _, end in extents), max))  # of thousands of sensors, every pair is too many
+    ends = list(
+        accumulate((end for _, end in extents), max)
+    )  # of thousands of sensors, every pair is too many
 
     def shares(x: Array) -> bool:
         start, end = byte_bounds(x)

@@ -251,9 +251,7 @@ def run_adjoint(
         return adjoint_parts(block, y, shape, _transform(block, shared), bound[0])
 
 
-def run_gram(
-    block: Held, x: Any, call: str, bound: tuple[int, int], device: str | None
-) -> list[Partial]:
+def run_gram(block: Held, x: Any, call: str, bound: tuple[int, int], device: str | None) -> list[Partial]:
     """The block's partial sums of AᴴA x."""
     with measured(call, bound):
         return gram_parts(_whole(block), _placed(x, device), bound[0])

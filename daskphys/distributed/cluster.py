@@ -207,4 +207,7 @@ class WorkerInfo(NamedTuple):
 def worker_table(info: Mapping[str, Any]) -> dict[Any, WorkerInfo]:
     """The workers in a scheduler's identity, by name: they join in any order."""
     found = sorted(info["workers"].items(), key=lambda item: (str(type(item[1]["name"])), item[1]["name"]))
-    return {w["name"]: WorkerInfo(address, int(w["nthreads"]), int(w["memory_limit"] or 0)) for address, w in found}
+    return {
+        w["name"]: WorkerInfo(address, int(w["nthreads"]), int(w["memory_limit"] or 0))
+        for address, w in found
+    }

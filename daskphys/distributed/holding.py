@@ -109,7 +109,9 @@ class Holding:
         lost with its worker is made again from the same recipe.
         """
         builder, keys, name = self._builder(), [], f"block-{self._recipe.token}"
-        for bound, held, homes in zip(self._bounds, self._held, self._place(workers, self._held), strict=True):
+        for bound, held, homes in zip(
+            self._bounds, self._held, self._place(workers, self._held), strict=True
+        ):
             source = next((f for home, f in held.items() if home in workers), next(iter(held.values())))
             replicas = {}
             for home in homes:

@@ -96,7 +96,9 @@ class Parameters:
             For each array, what each block's task takes of it: a slice of it, or the task that gives its chunk.
         """
         lazy = {
-            number: array.rechunk({0: tuple(stop - start for start, stop in bounds)} | _whole(array), method="tasks")
+            number: array.rechunk(
+                {0: tuple(stop - start for start, stop in bounds)} | _whole(array), method="tasks"
+            )
             for number, array in enumerate(self.arrays)
             if isinstance(array, da.Array)
         }

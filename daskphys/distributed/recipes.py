@@ -268,7 +268,9 @@ def recipe_of(
     get: Callable[[Any, Any], Any] | None = None,
 ) -> Recipe:
     """The recipe of what a user gives to `distribute`; `get` computes on its cluster."""
-    if parameters is not None and (isinstance(physics, LinearPhysics | list | tuple) or not callable(physics)):
+    if parameters is not None and (
+        isinstance(physics, LinearPhysics | list | tuple) or not callable(physics)
+    ):
         raise ParameterError(
             f"distribute expected a factory beside parameters, got {describe(physics)}: write a function "
             f"f(index, parameter) that returns one sensor's operator"
@@ -289,7 +291,9 @@ def recipe_of(
                 f"distribute(factory) expected num_operators, how many times to call it, got {num_operators!r}"
             )
         if arrays.arrays and arrays.sensors() != n:
-            raise ParameterError(f"distribute got parameters of {arrays.sensors()} sensors and num_operators={n}")
+            raise ParameterError(
+                f"distribute got parameters of {arrays.sensors()} sensors and num_operators={n}"
+            )
         return FactoryRecipe(Makers(physics, arrays, get if arrays.lazy else None), n)
     else:
         raise ParameterError(

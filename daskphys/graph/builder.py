@@ -50,7 +50,9 @@ class GraphBuilder:
 
         A `layer` of its own name is what a Dask collection needs for its keys.
         """
-        return self.adopt(Task(key, function, *(List(*a) if isinstance(a, list) else a for a in args)), worker, layer)
+        return self.adopt(
+            Task(key, function, *(List(*a) if isinstance(a, list) else a for a in args)), worker, layer
+        )
 
     def adopt(self, task: GraphNode, worker: Hashable = None, layer: str | None = None) -> Ref:
         """Add a task that another graph has made; what it needs is added before it."""
