@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
@@ -46,8 +47,8 @@ def place(
         Bytes of each block, and bytes that each worker can hold.  A worker gets more than its room only where
         no other has any left.
     homes
-        Where the blocks are now.  They stay there, but for those whose worker is gone and those that their
-        worker has above its share (a worker has joined): these move, to where there is least.
+        Where the blocks are now.  They stay there, but for those whose worker is gone and those that another has
+        so much less to do than theirs that it helps (a worker has joined): these move.
 
     Examples
     --------
@@ -68,11 +69,8 @@ def place(
         loads.put(_spread(costs, capacity))
     else:
         loads.put([home if home in capacity else None for home in homes])
-        for number, worker in enumerate(capacity):
-            # One worker gives from its end and the next from its beginning: what they give is one run again.
-            loads.shed(worker, from_end=number % 2 == 0, above_share=True)
-    for worker in capacity:
-        loads.shed(worker, from_end=True, above_share=False)
+        loads.even_out()
+    loads.clear_overfull()
     loads.settle()
     return [home for home in loads.homes if home is not None]
 
@@ -163,18 +161,45 @@ class _Loads(Generic[W]):
     def _limit(self, worker: W) -> float:
         return self.room.get(worker, float("inf"))
 
-    def shed(self, worker: W, *, from_end: bool, above_share: bool) -> None:
-        """Take blocks from a worker that has more than its share, or than it has room for."""
-        mine = [block for block, home in enumerate(self.homes) if home == worker]
-        share = self._share(worker)
-        for block in reversed(mine) if from_end else mine:
-            half = self.costs[block] / 2
-            if above_share and self.load[worker] - share < half:
+    def _take(self, block: int, worker: W) -> None:
+        self.homes[block] = None
+        self._add(block, worker, -1)
+
+    def even_out(self) -> None:
+        """Take blocks from those that have the most to do, as long as somebody has so much less that it helps."""
+        mine: dict[W, deque[int]] = {w: deque() for w in self.capacity}
+        for block, home in enumerate(self.homes):
+            if home is not None:
+                mine[home].append(block)
+        then = dict(self.load)  # what each will have when all has settled
+        for block, home in enumerate(self.homes):
+            if home is None:
+                then[self._idlest(then, self.costs[block])] += self.costs[block]
+        while True:
+            giver = max(self.capacity, key=lambda w: then[w] / self.capacity[w])
+            if not mine[giver]:
                 return
-            if not above_share and self.held[worker] <= self._limit(worker):
+            # One worker gives from its end and the next from its beginning: what they give is one run again.
+            from_end = list(self.capacity).index(giver) % 2 == 0
+            block = mine[giver][-1 if from_end else 0]
+            cost = self.costs[block]
+            taker = self._idlest(then, cost)
+            if (then[taker] + cost) / self.capacity[taker] >= then[giver] / self.capacity[giver] * (1 - 1e-9):
                 return
-            self.homes[block] = None
-            self._add(block, worker, -1)
+            mine[giver].remove(block)
+            self._take(block, giver)
+            then[giver] -= cost
+            then[taker] += cost
+
+    def _idlest(self, load: Mapping[W, float], cost: float) -> W:
+        return min(self.capacity, key=lambda w: (load[w] + cost) / self.capacity[w])
+
+    def clear_overfull(self) -> None:
+        """Take blocks from those that have no room for them, from the end of what they have."""
+        for block in reversed(range(len(self.homes))):
+            home = self.homes[block]
+            if home is not None and self.held[home] > self._limit(home):
+                self._take(block, home)
 
     def settle(self) -> None:
         """Give each block that has no worker to the one with the least to do; runs of them stay together."""
