@@ -105,7 +105,10 @@ def test_joining_and_leaving_ends_near_the_shares(costs, capacity, threads, data
             assert load <= sum(costs) * power / sum(capacity.values()) + 2 * max(costs) + 1e-6
 
 
-@given(st.lists(st.integers(0, 100), min_size=1, max_size=40), st.lists(st.integers(0, 2000), min_size=1, max_size=6))
+@given(
+    st.lists(st.integers(0, 100), min_size=1, max_size=40),
+    st.lists(st.integers(0, 2000), min_size=1, max_size=6),
+)
 def test_memory_is_kept_to_where_it_can_be(sizes, rooms):
     room = {f"w{i}": r for i, r in enumerate(rooms)}
     placed = place([1.0] * len(sizes), dict.fromkeys(room, 1), sizes=sizes, room=room)
