@@ -164,8 +164,9 @@ def gram(
     x: Any,
     suffix: tuple[int, ...] = (),
     layer: str | None = None,
+    expected: Any = None,
 ) -> Ref:
-    """Tasks for AᴴA x, sensor by sensor."""
+    """Tasks for AᴴA x, sensor by sensor; measurements would all have the `expected` shape, if given."""
     parts = [
         builder.add(
             (f"gram-block-{call}", bound[0], *suffix),
@@ -175,6 +176,7 @@ def gram(
             call,
             bound,
             blocks.device,
+            expected,
             worker=home,
         )
         for bound, block, home in blocks
@@ -232,13 +234,20 @@ def run_forward(
     with measured(call, bound):
         block, x = _whole(block), _placed(x, device)
         made = forward_each(block, x, _transform(block, shared), bound[0])
-        for index, (sensor, y) in enumerate(zip(block, made, strict=True), bound[0]):
-            if expected is not None and tuple(y.shape) != tuple(expected):
-                raise ShapeError(
-                    f"sensor {index} ({sensor!r}): the factory's sensors are expected to give measurements of one "
-                    f"shape, that of sensor 0, {tuple(expected)}; got {tuple(y.shape)}"
-                )
+        _check_alike(block, [y.shape for y in made], expected, bound[0])
         return Parcel(_fetched(a, device) for a in made)
+
+
+def _check_alike(block: StackedPhysics, shapes: Sequence[Any], expected: Any, start: int) -> None:
+    """Refuse a factory's sensor whose measurement has not the shape that sensor 0's has."""
+    if expected is None:
+        return
+    for index, (sensor, shape) in enumerate(zip(block, shapes, strict=True), start):
+        if tuple(shape) != tuple(expected):
+            raise ShapeError(
+                f"sensor {index} ({sensor!r}): the factory's sensors are expected to give measurements of one "
+                f"shape, that of sensor 0, {tuple(expected)}; got {tuple(shape)}"
+            )
 
 
 def run_adjoint(

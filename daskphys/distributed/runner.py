@@ -57,7 +57,6 @@ class Runner:
         futures = client.get(builder.build(), keys, sync=False)
         wait_here(self.ctx, futures, set(blocks.homes))
         results = client.gather(futures)
-        self._kept = [sent, futures]
         return results if many else results[0], len(builder)
 
     def _send(self, value: Any, blocks: calls.Blocks, name: str) -> Any:

@@ -231,8 +231,13 @@ def test_sizes_and_tokens(blurs: StackedPhysics, image: np.ndarray) -> None:
 
 def test_ragged_factories_are_refused(threads: DistributedContext, image: np.ndarray) -> None:
     D = distribute(lambda i: Blur(np.ones((3 + i, 3)), "valid"), threads, num_operators=3)
-    with pytest.raises(ShapeError, match=r"sensor [12] .*of sensor 0, \(3, 59, 46\); got \(3, 5[78], 46\)"):
-        D(image)
+    for call in (D, D.A_adjoint_A):
+        with pytest.raises(
+            ShapeError, match=r"sensor [12] .*of sensor 0, \(3, 59, 46\); got \(3, 5[78], 46\)"
+        ):
+            call(image)
+    with pytest.raises(ShapeError, match=r"sensors? 1.*got \(3, 58, 46\)|got \(3, 58, 46\) for sensor 1"):
+        D.A_adjoint([image[:, : 59 - i, :46] for i in range(3)])
 
 
 def test_slices_keep_replicas_and_build_nothing_here(threads: DistributedContext, image: np.ndarray) -> None:
