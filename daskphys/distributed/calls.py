@@ -7,18 +7,15 @@ that workers hold) alike.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from daskphys import backend
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.ledger import measured
 from daskphys.distributed.transport import Parcel
 from daskphys.errors import ShapeError
-from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder, Ref
-from daskphys.graph.placement import parts as parts_of
-from daskphys.graph.placement import runs
 from daskphys.graph.tree import reduce_tree
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.measurements import Measurements
@@ -33,69 +30,8 @@ from daskphys.physics.stack import (
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import Value
 
-
 #: A block as a task gets it: as one, or as those that it is made of, in their order.
 Held: TypeAlias = StackedPhysics | list[StackedPhysics]
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """The blocks of a stack as a graph refers to them.
-
-    Parameters
-    ----------
-    bounds
-        ``(start, stop)`` of each block.
-    refs
-        The task (or future) that gives each block as a `StackedPhysics`; a list of them where several blocks
-        are evaluated as one.
-    homes
-        The worker that each block should be on, or None.
-    shared
-        Whether all sensors of the whole stack have one `transform`.
-    device
-        Where blocks compute: ``"cpu"`` or ``"cuda"``, with results in host memory; None: where the image is.
-    """
-
-    bounds: Bounds
-    refs: Sequence[Any]
-    homes: Sequence[Hashable]
-    shared: bool
-    device: str | None = "cpu"
-
-    def __iter__(self) -> Any:
-        return iter(zip(self.bounds, self.refs, self.homes, strict=True))
-
-    @property
-    def first(self) -> Any:
-        """One of them, for what all have in common."""
-        ref = self.refs[0]
-        return ref[0] if isinstance(ref, list) else ref
-
-    def grouped(self, threads: Mapping[Hashable, int]) -> Blocks:
-        """The same with neighbours on one worker as one block: at least one for each of its threads, if there are.
-
-        One task evaluates them and shares their first transform: tasks grow with the workers and not with the
-        sensors.  Sums keep their order, since a task's partial sums are those of its whole run of sensors.
-        """
-        costs = [float(stop - start) for start, stop in self.bounds]
-        runs_of: dict[Hashable, list[tuple[int, int]]] = {}
-        for first, last in runs(self.homes):
-            runs_of.setdefault(self.homes[first], []).append((first, last))
-        found = []
-        for home, mine in runs_of.items():
-            total = sum(sum(costs[first:last]) for first, last in mine)
-            for first, last in mine:
-                # Each run gets its part of the threads.
-                n = max(1, round(threads.get(home, 1) * sum(costs[first:last]) / total))
-                found += [(first + a, first + b) for a, b in parts_of(costs[first:last], n)]
-        found.sort()
-        return replace(
-            self,
-            bounds=tuple((self.bounds[a][0], self.bounds[b - 1][1]) for a, b in found),
-            refs=[list(self.refs[a:b]) for a, b in found],
-            homes=[self.homes[a] for a, _ in found],
-        )
 
 
 def forward(
@@ -260,10 +196,15 @@ def run_adjoint(
         return adjoint_parts(block, y, shape, _transform(block, shared), bound[0])
 
 
-def run_gram(block: Held, x: Any, call: str, bound: tuple[int, int], device: str | None) -> list[Partial]:
+def run_gram(
+    block: Held, x: Any, call: str, bound: tuple[int, int], device: str | None, expected: Any
+) -> list[Partial]:
     """The block's partial sums of AᴴA x."""
     with measured(call, bound):
-        return gram_parts(_whole(block), _placed(x, device), bound[0])
+        block = _whole(block)
+        if expected is not None:
+            _check_alike(block, [s._range_shape(tuple(x.shape)) for s in block], expected, bound[0])
+        return gram_parts(block, _placed(x, device), bound[0])
 
 
 def run_normal(block: Held, shape: Any, call: str, bound: tuple[int, int]) -> list[Partial]:

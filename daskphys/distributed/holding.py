@@ -12,7 +12,7 @@ import dask
 from dask.utils import parse_bytes
 from distributed import Future
 
-from daskphys.distributed.calls import Blocks
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.factories import keep_block

@@ -8,7 +8,7 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dask.base import tokenize
@@ -69,7 +69,7 @@ class Makers:
     """
 
     factory: Factory
-    parameters: Parameters = Parameters()
+    parameters: Parameters = field(default_factory=Parameters)
     get: Callable[[Any, Any], Any] | None = None
 
 

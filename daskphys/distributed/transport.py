@@ -11,7 +11,6 @@ from typing import Any
 from dask.sizeof import sizeof
 
 from daskphys import backend
-
 from daskphys.pairwise import Partial
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.value import Value

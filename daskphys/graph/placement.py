@@ -66,7 +66,7 @@ def place(
         return []
     loads = _Loads(costs, sizes or [0] * len(costs), capacity, room or {})
     if homes is None:
-        loads.put(_spread(costs, capacity))
+        loads.put([*_spread(costs, capacity)])
     else:
         loads.put([home if home in capacity else None for home in homes])
         loads.even_out()
