@@ -10,6 +10,7 @@ summation also keeps the rounding error at O(log n).
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -89,6 +90,46 @@ class PairwiseSum:
         for part in reversed(self.parts[:-1]):
             total = replace(part, owned=False).merge(total, self._add)
         return total.value
+
+
+class SharedPairwiseSum:
+    """The same sum of neighbouring terms that several threads add, in any order of time.
+
+    Two partial sums are added as soon as both are there, by the thread that brings the second one.
+
+    Examples
+    --------
+    >>> from daskphys.pairwise import SharedPairwiseSum
+    >>> total = SharedPairwiseSum()
+    >>> for i in (2, 0, 1):
+    ...     total.append(i, 10.0**i)
+    >>> [(p.start, p.stop, p.value) for p in total.parts]
+    [(0, 2, 11.0), (2, 3, 100.0)]
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[int, int], Partial] = {}
+        self._lock = threading.Lock()
+
+    def append(self, index: int, value: Any, owned: bool = False) -> None:
+        """Add the term of one index; an `owned` one may be added to in place."""
+        part = Partial(index, index + 1, value, owned)
+        while True:
+            length = part.stop - part.start
+            first = part.start % (2 * length) == 0
+            sibling = part.start + (length if first else -length)
+            with self._lock:
+                other = self._waiting.pop((sibling, length), None)
+                if other is None:
+                    self._waiting[part.start, length] = part
+                    return
+            left, right = (part, other) if first else (other, part)
+            part = left.merge(right, operator.add)
+
+    @property
+    def parts(self) -> list[Partial]:
+        """The whole subtrees, in the order of their terms."""
+        return sorted(self._waiting.values(), key=lambda part: part.start)
 
 
 def pairwise_sum(terms: Iterable[Any], add: Callable[[Any, Any], Any] = operator.add) -> Any:

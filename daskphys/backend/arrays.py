@@ -128,6 +128,11 @@ def device_of(x: Array) -> str:
     return str(device) if number is None else f"cuda:{number}"
 
 
+def on_gpu(x: Array) -> bool:
+    """Whether `x` lies on a CUDA device."""
+    return _is_cupy(x)
+
+
 def parse_device(device: Any) -> str:
     """``None``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or a torch device as ``"cpu"`` or ``"cuda:N"``."""
     name = "cpu" if device is None else str(device)

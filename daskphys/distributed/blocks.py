@@ -8,6 +8,7 @@ from typing import Any
 
 from daskphys.graph.blocks import Bounds
 from daskphys.graph.placement import parts, runs
+from daskphys.physics.transform import Transform
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Blocks:
         are evaluated as one.
     homes
         The worker that each block should be on, or None.
-    shared
-        Whether all sensors of the whole stack have one `transform`.
+    transform
+        What all sensors of the whole stack do first, without its operators (`Transform.outline`).
     device
         Where blocks compute: ``"cpu"`` or ``"cuda"``, with results in host memory; None: where the image is.
     """
@@ -32,7 +33,7 @@ class Blocks:
     bounds: Bounds
     refs: Sequence[Any]
     homes: Sequence[Hashable]
-    shared: bool
+    transform: Transform
     device: str | None = "cpu"
 
     def __iter__(self) -> Any:

@@ -27,7 +27,7 @@ from daskphys.physics.stack import (
     naming,
     normal_parts,
 )
-from daskphys.physics.transform import Plain, Transform
+from daskphys.physics.transform import Transform
 from daskphys.physics.value import Value
 
 #: A block as a task gets it: as one, or as those that it is made of, in their order.
@@ -51,7 +51,7 @@ def forward(
             x,
             call,
             bound,
-            blocks.shared,
+            blocks.transform,
             blocks.device,
             expected,
             worker=home,
@@ -82,13 +82,13 @@ def adjoint(
             y[bound] if isinstance(y, Mapping) else list(y[bound[0] : bound[1]]),
             call,
             bound,
-            blocks.shared,
+            blocks.transform,
             blocks.device,
             worker=home,
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.first, shape if blocks.shared else None, call, blocks.device)
+    extra = (blocks.first, shape, call, blocks.device, blocks.transform)
     name = f"adjoint-{call}"
     return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
 
@@ -151,10 +151,6 @@ def _whole(block: Held) -> StackedPhysics:
     return whole
 
 
-def _transform(block: StackedPhysics, shared: bool) -> Transform:
-    return block[0].transform if shared else Plain()
-
-
 def _image_shape(block: StackedPhysics, y: Sequence[Any], start: int) -> Any:
     """The shape of the one image that a block's measurements belong to."""
     shapes: list[Any] = []
@@ -174,14 +170,14 @@ def run_forward(
     x: Any,
     call: str,
     bound: tuple[int, int],
-    shared: bool,
+    outline: Transform,
     device: str | None,
     expected: Any,
 ) -> Measurements:
     """Each sensor's measurement."""
     with measured(call, bound):
         block, x = _whole(block), _placed(x, device)
-        made = forward_each(block, x, _transform(block, shared), bound[0])
+        made = forward_each(block, x, block.transform.filled(outline), bound[0])
         _check_alike(block, [y.shape for y in made], expected, bound[0])
         return Parcel(_fetched(a, device) for a in made)
 
@@ -199,13 +195,13 @@ def _check_alike(block: StackedPhysics, shapes: Sequence[Any], expected: Any, st
 
 
 def run_adjoint(
-    block: Held, y: Sequence[Any], call: str, bound: tuple[int, int], shared: bool, device: str | None
+    block: Held, y: Sequence[Any], call: str, bound: tuple[int, int], outline: Transform, device: str | None
 ) -> list[Partial]:
     """The block's partial sums of Aᴴ y."""
     with measured(call, bound):
         block, y = _whole(block), [_placed(a, device) for a in y]
         shape = _image_shape(block, y, bound[0])
-        return adjoint_parts(block, y, shape, _transform(block, shared), bound[0])
+        return adjoint_parts(block, y, shape, block.transform.filled(outline), bound[0])
 
 
 def run_gram(
@@ -231,12 +227,13 @@ def run_total(
     shape: tuple[int, ...] | None,
     call: str,
     device: str | None,
+    outline: Transform | None = None,
 ) -> Any:
     """The whole sum; where `shape` is given, brought back to an image of it."""
     with measured(call, None):
         total = PairwiseSum.join(parts).total()
-        if shape is not None:
-            total = block.transform.lower(total, shape)
+        if shape is not None and outline is not None:
+            total = block.transform.filled(outline).lower(total, shape)
         return total.to("cpu") if isinstance(total, Value) else _fetched(total, device)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daskphys.physics.stack import StackedPhysics
-from daskphys.physics.transform import Plain, Transform
+from daskphys.physics.transform import Transform
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,8 @@ class Facts:
         return cls(block.transform, block.normal_kind, block.domain_ndim, block.nbytes, wide)
 
     def joined(self, other: Facts) -> Facts:
-        same = self.transform == other.transform
         return Facts(
-            self.transform if same else Plain(),
+            self.transform.join(other.transform),
             self.normal_kind if self.normal_kind == other.normal_kind else None,
             max(self.domain_ndim, other.domain_ndim),
             self.nbytes + other.nbytes,

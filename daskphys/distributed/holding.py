@@ -24,7 +24,6 @@ from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.placement import block_cost, place, stand_ins
 from daskphys.markup import bytes_text
-from daskphys.physics.transform import Plain
 
 #: The part of a worker's memory that parameters may take, where other workers have room; the rest is for images.
 PARAMETER_SHARE = 0.5
@@ -150,9 +149,8 @@ class Holding:
         """
         self._follow()
         firsts = [next(iter(replicas.items())) for replicas in self._held]
-        shared = not isinstance(self.facts.transform, Plain)
         refs, homes = [Ref(future.key) for _, future in firsts], [home for home, _ in firsts]
-        return Blocks(self._bounds, refs, homes, shared, self._ctx.device)
+        return Blocks(self._bounds, refs, homes, self.facts.transform.outline(), self._ctx.device)
 
     def _follow(self) -> None:
         """Have the blocks where they belong, given the workers that are there now."""

@@ -132,14 +132,23 @@ class DistributedPhysics(LinearPhysics):
         return self.holding.facts.normal_kind
 
     def _forward(self, x: Any) -> Measurements:
-        blocks = self.runner.run("A", x, calls.forward, self.recipe.expected(x.shape))
+        expected, how = self.recipe.expected(x.shape), self._method(x.shape)
+        blocks = self.runner.run("A", x, calls.forward, expected, algorithm=how)
         return Measurements(backend.like(a, x) for block in blocks for a in block)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self.runner.run("A_adjoint", widened(y, self._result_dtype), calls.adjoint, shape)
+        y, how = widened(y, self._result_dtype), self._method(shape)
+        return self.runner.run("A_adjoint", y, calls.adjoint, shape, algorithm=how)
 
-    def _adjoint_to(self, y: Any, shape: Any) -> Any:
-        return self.runner.run("A_adjoint", widened(y, self._result_dtype), calls.adjoint, None)
+    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
+        def add(builder: GraphBuilder, call: str, blocks: calls.Blocks, y: Any) -> Ref:
+            return calls.adjoint(builder, call, replace(blocks, transform=transform.outline()), y, None)
+
+        how = transform.method(shape)
+        return self.runner.run("A_adjoint", widened(y, self._result_dtype), add, algorithm=how)
+
+    def _method(self, shape: Any) -> str:
+        return self.transform.method(shape)
 
     def _gram(self, x: Any) -> Any:
         add = functools.partial(calls.gram, expected=self.recipe.expected(x.shape))
@@ -277,5 +286,8 @@ class DistributedGram(Gram):
         with backend.count_transforms() as count:
             result = merged._forward(x)
         seconds = time.perf_counter() - begin
-        parent.runner.last = Call("", "A_adjoint_A, merged", 0, seconds, transforms=count.total)
+        how = merged._method(x.shape)
+        parent.runner.last = Call(
+            "", "A_adjoint_A, merged", 0, seconds, transforms=count.total, algorithm=how
+        )
         return result

@@ -22,6 +22,7 @@ class Call:
     bytes_returned: int = 0
     transforms: int = 0
     attempts: int = 1
+    algorithm: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Report:
         How often the call was submitted: more than 1 when workers were lost.
     notes : sequence of str
         Fall-backs.
+    algorithm : str
+        How the arithmetic was done on a CPU: "FFT of 784×512, wrapped"; empty where a family does not say.
     """
 
     method: str
@@ -60,6 +63,7 @@ class Report:
     attempts: int
     blocks: Sequence[Entry] = field(default_factory=list)
     notes: Sequence[str] = ()
+    algorithm: str = ""
 
     def _lines(self) -> list[tuple[str, str]]:
         return [
@@ -72,6 +76,7 @@ class Report:
                 f"{bytes_text(self.bytes_sent)} sent, {bytes_text(self.bytes_between)} between workers, "
                 f"{bytes_text(self.bytes_returned)} returned (operators: {bytes_text(self.bytes_operators)}, once)",
             ),
+            *([("method", self.algorithm)] if self.algorithm else []),
             *((f"worker {worker}", text) for worker, text in self._workers()),
             *([("submitted", f"{self.attempts} times: workers were lost")] if self.attempts > 1 else []),
             *(("fallback", note) for note in self.notes),

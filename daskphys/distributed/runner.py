@@ -32,7 +32,7 @@ class Runner:
         self.ctx, self.holding = ctx, holding
         self.last: Call | None = None
 
-    def run(self, method: str, value: Any, add: Callable[..., Any], *args: Any) -> Any:
+    def run(self, method: str, value: Any, add: Callable[..., Any], *args: Any, algorithm: str = "") -> Any:
         """One product on the cluster, again where workers were lost that held its image."""
         begin = time.perf_counter()
         call = uuid.uuid4().hex[:12]
@@ -42,7 +42,9 @@ class Runner:
 
         result, tasks, number = until_done(method, attempt)
         seconds, sizes = time.perf_counter() - begin, (_nbytes(value), _nbytes(result))
-        self.last = Call(f"{call}-{number}", method, tasks, seconds, *sizes, attempts=number)
+        self.last = Call(
+            f"{call}-{number}", method, tasks, seconds, *sizes, attempts=number, algorithm=algorithm
+        )
         sample = value[0] if isinstance(value, Measurements) else value
         return backend.like(result, sample) if backend.is_array(result) and sample is not None else result
 
@@ -101,6 +103,7 @@ class Runner:
             attempts=last.attempts,
             blocks=sorted(entries, key=lambda e: (e.block is None, e.block or ())),
             notes=tuple(self.ctx.fallbacks),
+            algorithm=last.algorithm,
         )
 
 

@@ -7,6 +7,7 @@ sensors, and a tree for each chunk.  Any other operator is one task a chunk.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from operator import getitem
 from typing import Any
 
@@ -25,7 +26,6 @@ from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.stack import StackedPhysics, widened
-from daskphys.physics.transform import Plain
 
 SENSORS = (StackedPhysics, DistributedPhysics)
 
@@ -178,10 +178,12 @@ def _pseudo_inverse(operator: PseudoInverse, y: Measurements) -> Any:
     builder, call, blocks = _begin("pinv", operator, inputs, physics)
     name = f"pinv-{call}"
     merged = calls.normal(builder, call, blocks, shape[lead:])
+    transform = physics.transform.at_image_size()
+    blocks = replace(blocks, transform=transform.outline())
     for index in indexes(inputs[0], lead):
         at, image = filled(name, index, len(shape)), chunk_shape(inputs[0], index, shape)
         z = calls.adjoint(builder, call, blocks, [key(a, index) for a in inputs], None, at[1:])
-        builder.add(at, run_solution, merged, z, physics.transform, image, operator.rtol, layer=name)
+        builder.add(at, run_solution, merged, z, transform, image, operator.rtol, layer=name)
     dtype = np.result_type(*_dtypes(physics, inputs[0])).name
     return array(builder.build(inputs), name, inputs, lead, shape, dtype)
 
@@ -203,8 +205,8 @@ def _begin(
         return builder, call, physics.holding.lazy_blocks()
     bounds, name = cut(len(physics)), f"block-{tokenize(physics)}"
     refs = [_constant(builder, name, b, physics[slice(*b)]) for b in bounds]
-    shared = not isinstance(physics.transform, Plain)
-    return builder, call, calls.Blocks(bounds, refs, [None] * len(bounds), shared, None)
+    outline = physics.transform.outline()
+    return builder, call, calls.Blocks(bounds, refs, [None] * len(bounds), outline, None)
 
 
 def _dtypes(physics: Any, x: Any, *, normal: bool = False) -> list[str]:

@@ -12,7 +12,7 @@ from daskphys.pairwise import pairwise_sum
 from daskphys.physics import leastsquares
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.spaces import Images, Sensors, shape_of
-from daskphys.physics.transform import After, Transform
+from daskphys.physics.transform import After, Plain, Transform
 
 
 class AdjointHooks(Hooks):
@@ -81,11 +81,16 @@ class ComposedHooks(Hooks):
     def transform(self) -> Transform:
         return After(self.right, self.left.transform)
 
-    def _forward_from(self, z: Any, shape: Any) -> Any:
-        return self.left._forward_from(z, self.right._range_shape(shape))
+    def _forward_from(self, z: Any, shape: Any, transform: Any) -> Any:
+        if isinstance(transform.then, Plain):
+            return self.left._forward(z)
+        return self.left._forward_from(z, self.right._range_shape(shape), transform.then)
 
-    def _adjoint_to(self, y: Any, shape: Any) -> Any:
-        return self.left._adjoint_to(y, self.right._range_shape(shape))
+    def _adjoint_to(self, y: Any, shape: Any, transform: Any) -> Any:
+        between = self.right._range_shape(shape)
+        if isinstance(transform.then, Plain):
+            return self.left._adjoint(y, between)
+        return self.left._adjoint_to(y, between, transform.then)
 
     def __repr__(self) -> str:
         return f"{self.left!r} @ {self.right!r}"
@@ -172,11 +177,11 @@ class ScaledHooks(Hooks):
     def transform(self) -> Transform:
         return self.parent.transform
 
-    def _forward_from(self, z: Any, shape: Any) -> Any:
-        return self.factor * self.parent._forward_from(z, shape)
+    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
+        return self.factor * self.parent._forward_from(z, shape, transform)
 
-    def _adjoint_to(self, y: Any, shape: Any) -> Any:
-        return self.parent._adjoint_to(self._conjugate * y, shape)
+    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
+        return self.parent._adjoint_to(self._conjugate * y, shape, transform)
 
     @property
     def normal_kind(self) -> Any:
@@ -231,9 +236,9 @@ class PseudoInverseHooks(AdjointHooks):
         shape = parent._domain_shape(shape_of(y))
         if parent.normal_kind is None:
             return leastsquares.solve(parent, y, shape, self.rtol)
-        normal = parent._normal(shape)
-        z = parent._adjoint_to(y, shape)
-        return normal_solution(normal, z, parent.transform, shape, self.rtol)
+        normal, transform = parent._normal(shape), parent.transform.at_image_size()
+        z = parent._adjoint_to(y, shape, transform)
+        return normal_solution(normal, z, transform, shape, self.rtol)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         if self.parent.normal_kind is None:

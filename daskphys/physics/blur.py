@@ -1,22 +1,24 @@
-"""Convolution with a kernel, and kernels."""
+"""Convolution with a kernel."""
 
 from __future__ import annotations
 
-import math
-import numbers
+import functools
 from dataclasses import InitVar
 from typing import Any
 
 import numpy as np
 
 from daskphys import backend, doors
-from daskphys.errors import ParameterError, ShapeError, checks_keywords, nearest
+from daskphys.errors import ParameterError, ShapeError, nearest
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
+from daskphys.physics.extended import Extended, Grid, grid_of
+from daskphys.physics.kernels import gaussian_blur as gaussian_blur  # users import it from here
 from daskphys.physics.normal import FourierMultiplier
-from daskphys.physics.padding import pad, padded_shape
+from daskphys.physics.padding import pad
+from daskphys.physics.separable import in_words, passes_of, taps_of
 from daskphys.physics.spaces import check_channels
-from daskphys.physics.transform import PaddedRealFFT, RealFFT, Transform
+from daskphys.physics.transform import Transform, as_pair, from_pair
 from daskphys.physics.value import value
 
 PADDINGS = ("circular", "valid", "replicate", "reflect")
@@ -24,7 +26,7 @@ PADDINGS = ("circular", "valid", "replicate", "reflect")
 
 @value
 class Blur(LinearPhysics):
-    """Convolution of an image with a kernel, by real FFT.
+    """Convolution of an image with a kernel, by real FFT or, for small kernels, directly.
 
     True convolution, normalised as given, with the kernel's centre at ``n // 2`` on every axis:
     ``y[i] = Σⱼ h[j] x[i + n//2 - j]``.  Every adjoint is the exact transpose.
@@ -96,7 +98,7 @@ class Blur(LinearPhysics):
             kernel = backend.to_device(kernel, device)
         self.__dict__.update(filter=kernel, ndim=ndim)
 
-    # -- geometry: extend the image by `widths`, convolve periodically, keep the part `kept` ----------------
+    # -- geometry: the image lies in a grid, which is convolved; the part `seen` is the result ---------------
 
     @property
     def _space(self) -> int:
@@ -113,17 +115,17 @@ class Blur(LinearPhysics):
         return int(self.filter.ndim)
 
     @property
-    def _widths(self) -> tuple[tuple[int, int], ...]:
-        if self.padding in ("circular", "valid"):
-            return ((0, 0),) * self._space
+    def _reach(self) -> tuple[tuple[int, int], ...]:
+        """How many samples before and after a sample its result depends on."""
         return tuple((n - 1 - n // 2, n // 2) for n in self.kernel_shape)
 
-    def _sizes(self, shape: Any) -> tuple[int, ...]:
-        return padded_shape(tuple(shape), self._widths)[-self._space :]
-
-    def _kept(self, shape: Any) -> tuple[Any, ...]:
-        sizes = zip(self._sizes(shape), self.kernel_shape, strict=True)
-        return (..., *(slice(n - 1 - n // 2, size - n // 2) for size, n in sizes))
+    def _seen(self, shape: Any, grid: Grid) -> tuple[slice, ...]:
+        """Where the samples of the result lie in the grid of the image of `shape`."""
+        inside = self._reach if self.padding == "valid" else ((0, 0),) * self._space
+        return tuple(
+            slice(before + a, before + n - b)
+            for (before, _), (a, b), n in zip(grid.widths, inside, shape[-self._space :], strict=True)
+        )
 
     def _range_shape(self, shape: Any) -> Any:
         return self._resized(shape, 0 if self.padding != "valid" else -1)
@@ -145,11 +147,19 @@ class Blur(LinearPhysics):
 
     # -- products ------------------------------------------------------------------------------------------
 
+    @functools.cached_property
+    def _passes(self) -> tuple[np.ndarray, ...]:
+        """The kernels of a direct convolution, one after the other."""
+        return passes_of(backend.to_numpy(self.filter), self._space)
+
+    @functools.cached_property
+    def _step(self) -> Extended:
+        reach = ((0, 0),) * self._space if self.padding == "valid" else self._reach
+        return Extended(self.padding, reach, sensors=1, taps=taps_of(self._passes, self._space))
+
     @property
     def transform(self) -> Transform:
-        if self.padding in ("circular", "valid"):
-            return RealFFT(self._space)
-        return PaddedRealFFT(self.padding, self._widths)
+        return self._step
 
     def _transfer(self, sizes: tuple[int, ...]) -> Any:
         """The transfer function: the half spectrum of the kernel, centred at the origin, in complex128."""
@@ -157,31 +167,55 @@ class Blur(LinearPhysics):
         placed = backend.zeros((*self.filter.shape[: -self._space], *sizes), self.filter)
         placed[(..., *(slice(0, n) for n in self.kernel_shape))] = self.filter
         shift = tuple(-(n // 2) for n in self.kernel_shape)
-        return backend.rfftn(xp.roll(placed, shift, axis=tuple(range(-self._space, 0))), self._space)
+        return backend.rfftn(xp.roll(placed, shift, axis=self._axes), self._space)
 
-    def _spectrum(self, z: Any, shape: Any) -> Any:
-        """The transfer function for images of `shape`, in the precision and on the device of `z`."""
-        sizes = self._sizes(shape)
+    def _spectrum(self, z: Any, sizes: tuple[int, ...]) -> Any:
+        """The transfer function for arrays of `sizes`, in the precision and on the device of `z`."""
         name = backend.complex_name(backend.dtype_name(z))
         key = (sizes, name, backend.device_of(z))
         return derived.get(self, key, lambda: backend.like(self._transfer(sizes), z, name))
 
     def _forward(self, x: Any) -> Any:
-        return self._forward_from(self.transform.lift(x), x.shape)
+        return self._forward_from(self.transform.lift(x), x.shape, self.transform)
 
-    def _forward_from(self, z: Any, shape: Any) -> Any:
-        y = RealFFT(self._space).lower(z * self._spectrum(z, shape), padded_shape(tuple(shape), self._widths))
-        # A copy: a view would keep the larger array alive, and travel with it.
-        return y if self.padding == "circular" else backend.copy(y[self._kept(shape)])
+    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
+        grid = grid_of(transform, shape, self._space, backend.on_gpu(z))
+        seen = self._seen(shape, grid)
+        if grid.direct:
+            window = (
+                ...,
+                *(slice(s.start - a, s.stop + b) for s, (a, b) in zip(seen, self._reach, strict=True)),
+            )
+            y = backend.correlate(z[window], [np.flip(p, axis=self._axes) for p in self._passes], self._space)
+        else:
+            y = backend.filtered(z, self._spectrum(z, grid.sizes), grid.sizes, seen)
+        return from_pair(y, len(shape))
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self.transform.lower(self._adjoint_to(y, shape), shape)
+        return self.transform.lower(self._adjoint_to(y, shape, self.transform), shape)
 
-    def _adjoint_to(self, y: Any, shape: Any) -> Any:
-        if self.padding != "circular":
-            y = pad(y, tuple((n - 1 - n // 2, n // 2) for n in self.kernel_shape), "zero")
-        z = RealFFT(self._space).lift(y)
-        return z * backend.namespace(z).conj(self._spectrum(z, shape))
+    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
+        grid = grid_of(transform, shape, self._space, backend.on_gpu(y))
+        seen = self._seen(shape, grid)
+        # Where a direct convolution begins and ends, zeros stand for what lies beyond the result.
+        more = self._reach if grid.direct else ((0, 0),) * self._space
+        widths = tuple(
+            (s.start + b, size - s.stop + a) for s, size, (a, b) in zip(seen, grid.sizes, more, strict=True)
+        )
+        y = pad(as_pair(y), widths, "zero")
+        if grid.direct:
+            return backend.correlate(y, self._passes, self._space)
+        z = backend.rfftn(y, self._space)
+        return backend.times_conj(z, self._spectrum(z, grid.sizes))
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        return tuple(range(-self._space, 0))
+
+    def _method(self, shape: Any) -> str:
+        if not self._step.grid(shape, gpu=False).direct:
+            return self._step.method(shape)
+        return in_words(self._passes, self._space)
 
     # -- normal operator -----------------------------------------------------------------------------------
 
@@ -190,7 +224,7 @@ class Blur(LinearPhysics):
         return ("fourier", self._space) if self.padding == "circular" else None
 
     def _normal(self, shape: Any) -> FourierMultiplier:
-        sizes = self._sizes(shape)
+        sizes = tuple(shape[-self._space :])
         return derived.get(
             self, ("normal", sizes), lambda: FourierMultiplier(abs(self._transfer(sizes)) ** 2, sizes)
         )
@@ -213,53 +247,3 @@ class Blur(LinearPhysics):
 
 def _times(shape: Any) -> str:
     return "×".join(map(str, shape))
-
-
-@checks_keywords
-def gaussian_blur(sigma: Any = (1.0, 1.0), angle: float = 0.0, device: Any = None) -> Any:
-    """A rotated Gaussian kernel that sums to one.
-
-    Parameters
-    ----------
-    sigma : float or pair of float
-        Standard deviations along (height, width) in pixels; one number means both.
-    angle : float
-        Rotation in degrees, by ``[[cos, -sin], [sin, cos]]`` of the (x, y) grid.
-    device : optional
-        ``"cpu"`` (NumPy) or ``"cuda:N"`` (CuPy).
-
-    Returns
-    -------
-    array, shape (1, 1, n, n), float64
-        With ``n = 2 int(max(sigma) / 0.3 + 1) + 1``: more than three standard deviations on each side.
-
-    Raises
-    ------
-    ParameterError
-        `sigma` is not one or two positive finite numbers, or `angle` is not finite.
-
-    Notes
-    -----
-    The conventions (side, order, rotation) are those of deepinv's function of this name.
-
-    Examples
-    --------
-    >>> from daskphys.physics import gaussian_blur
-    >>> k = gaussian_blur(sigma=(1.5, 3.5), angle=30)
-    >>> k.shape, round(float(k.sum()), 12)
-    ((1, 1, 25, 25), 1.0)
-    """
-    try:
-        pair = np.broadcast_to(np.asarray(sigma, dtype=np.float64), (2,))
-    except (TypeError, ValueError):
-        pair = np.array([np.nan, np.nan])
-    if not (np.all(np.isfinite(pair)) and np.all(pair > 0)):
-        raise ParameterError(f"gaussian_blur expected sigma as one or two positive numbers, got {sigma!r}")
-    if not isinstance(angle, numbers.Real) or not math.isfinite(angle):
-        raise ParameterError(f"gaussian_blur expected an angle in degrees, got {angle!r}")
-    half = int(float(pair.max()) / 0.3 + 1)
-    y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    across, along = cos * x - sin * y, sin * x + cos * y
-    kernel = np.exp(-0.5 * ((along / pair[0]) ** 2 + (across / pair[1]) ** 2))
-    return backend.to_device((kernel / kernel.sum())[None, None], device)

@@ -54,13 +54,20 @@ class Hooks(Value, abc.ABC):
         """The first step that this operator shares with others of its family (`Plain`: none)."""
         return Plain()
 
-    def _forward_from(self, z: Any, shape: Any) -> Any:
-        """A x from ``z = transform.lift(x)``, where `shape` is that of x."""
+    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
+        """A x from ``z = transform.lift(x)``, where `shape` is that of x.
+
+        `transform` is the one that all sensors share, what `join` made of the operator's own and of others'.
+        """
         return self._forward(z)
 
-    def _adjoint_to(self, y: Any, shape: Any) -> Any:
-        """The z with ``Aᴴ y = transform.lower(z, shape)``."""
+    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
+        """The z with ``Aᴴ y = transform.lower(z, shape)``; where `transform` says so, in memory of its own."""
         return self._adjoint(y, shape)
+
+    def _method(self, shape: Any) -> str:
+        """How a product with an image of `shape` on the CPU is computed, in words."""
+        return self.transform.method(shape)
 
     @property
     def normal_kind(self) -> Any:

@@ -78,17 +78,17 @@ class FourierMultiplier(LinearPhysics):
         )
         return z * (factor if real or not conjugate else backend.namespace(z).conj(factor))
 
-    def _forward_from(self, z: Any, shape: Any) -> Any:
+    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
         return self.transform.lower(self.multiply(z), shape)
 
-    def _adjoint_to(self, y: Any, shape: Any) -> Any:
+    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
         return self.multiply(self.transform.lift(y), conjugate=True)
 
     def _forward(self, x: Any) -> Any:
-        return self._forward_from(self.transform.lift(x), x.shape)
+        return self._forward_from(self.transform.lift(x), x.shape, self.transform)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self.transform.lower(self._adjoint_to(y, shape), shape)
+        return self.transform.lower(self._adjoint_to(y, shape, self.transform), shape)
 
     def _range_shape(self, shape: Any) -> Any:
         if tuple(shape[-len(self.sizes) :]) != self.sizes:

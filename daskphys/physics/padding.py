@@ -1,7 +1,8 @@
 """Extension of an image at its borders, and its exact transpose.
 
-``replicate`` repeats the border value; ``reflect`` mirrors the image without repeating the border; ``zero``
-puts zeros.  Each is linear, one axis after the other, so the transpose folds each axis back.
+``circular`` is the periodic image; ``replicate`` repeats the border value; ``reflect`` mirrors the image without
+repeating the border; ``zero`` puts zeros.  Each is linear, one axis after the other, so the transpose folds each
+axis back.
 """
 
 from __future__ import annotations
@@ -14,54 +15,67 @@ from daskphys import backend
 Widths = Sequence[tuple[int, int]]
 
 
-def padded_shape(shape: tuple[int, ...], widths: Widths) -> tuple[int, ...]:
-    """`shape` with the last axes longer by `widths` (before, after)."""
+def padded_shape(shape: tuple[int, ...], widths: Widths, spare: Sequence[int] = ()) -> tuple[int, ...]:
+    """`shape` with the last axes longer by `widths` (before, after), and by `spare` zeros after those."""
     head, tail = shape[: -len(widths)], shape[-len(widths) :]
-    return (*head, *(n + a + b for n, (a, b) in zip(tail, widths, strict=True)))
+    spare = spare or (0,) * len(widths)
+    return (*head, *(n + a + b + s for n, (a, b), s in zip(tail, widths, spare, strict=True)))
 
 
-def pad(x: Any, widths: Widths, mode: str) -> Any:
-    """`x` extended along its last axes by `widths` (before, after)."""
-    for axis, (before, after) in enumerate(widths, start=-len(widths)):
-        x = _concat(
-            [*_edges(x, axis, before, mode, end=False), x, *_edges(x, axis, after, mode, end=True)], axis
-        )
-    return x
+def pad(x: Any, widths: Widths, mode: str, spare: Sequence[int] = ()) -> Any:
+    """`x` extended along its last axes by `widths` (before, after), and then by `spare` zeros."""
+    shape = padded_shape(tuple(x.shape), widths, spare)
+    if shape == tuple(x.shape):
+        return x
+    y = backend.zeros(shape, x)
+    ndim = len(widths)
+    sizes = tuple(x.shape[-ndim:])
+    y[(..., *(slice(b, b + n) for n, (b, _) in zip(sizes, widths, strict=True)))] = x
+    if mode != "zero":
+        for axis, (n, (before, after)) in enumerate(zip(sizes, widths, strict=True), start=-ndim):
+            for start, stop, source in _borders(y, axis, n, before, after, mode):
+                y[_index(y, axis, start, stop)] = source
+    return y
 
 
-def pad_transpose(y: Any, widths: Widths, mode: str) -> Any:
+def pad_transpose(y: Any, widths: Widths, mode: str, spare: Sequence[int] = ()) -> Any:
     """The transpose of `pad`: what was copied from an entry is added to it."""
-    for axis, (before, after) in enumerate(widths, start=-len(widths)):
-        n = y.shape[axis] - before - after
-        inner = _part(y, axis, before, before + n)
-        if mode != "zero":
-            xp = backend.namespace(y)
-            inner = backend.copy(inner)
-            left, right = _part(y, axis, 0, before), _part(y, axis, before + n, before + n + after)
-            if mode == "replicate":
-                _add(inner, axis, 0, 1, xp.sum(left, axis=axis, keepdims=True))
-                _add(inner, axis, n - 1, n, xp.sum(right, axis=axis, keepdims=True))
-            else:
-                _add(inner, axis, 1, 1 + before, xp.flip(left, axis=axis))
-                _add(inner, axis, n - 1 - after, n - 1, xp.flip(right, axis=axis))
+    spare = spare or (0,) * len(widths)
+    for axis, ((before, after), more) in enumerate(zip(widths, spare, strict=True), start=-len(widths)):
+        if not before + after + more:
+            continue
+        n = y.shape[axis] - before - after - more
+        inner = backend.copy(_part(y, axis, before, before + n))
+        left, right = _part(y, axis, 0, before), _part(y, axis, before + n, before + n + after)
+        xp = backend.namespace(y)
+        if mode == "circular":
+            _add(inner, axis, n - before, n, left)
+            _add(inner, axis, 0, after, right)
+        elif mode == "replicate":
+            _add(inner, axis, 0, 1, xp.sum(left, axis=axis, keepdims=True))
+            _add(inner, axis, n - 1, n, xp.sum(right, axis=axis, keepdims=True))
+        elif mode == "reflect":
+            _add(inner, axis, 1, 1 + before, xp.flip(left, axis=axis))
+            _add(inner, axis, n - 1 - after, n - 1, xp.flip(right, axis=axis))
         y = inner
     return y
 
 
-def _edges(x: Any, axis: int, width: int, mode: str, *, end: bool) -> list[Any]:
-    if not width:
-        return []
-    xp, n = backend.namespace(x), x.shape[axis]
-    if mode == "reflect":
-        return [
-            xp.flip(_part(x, axis, n - 1 - width, n - 1) if end else _part(x, axis, 1, 1 + width), axis=axis)
-        ]
-    shape = list(x.shape)
-    shape[axis] = width
-    if mode == "zero":
-        return [backend.zeros(tuple(shape), x)]
-    edge = _part(x, axis, n - 1, n) if end else _part(x, axis, 0, 1)
-    return [xp.broadcast_to(edge, tuple(shape))]
+def _borders(y: Any, axis: int, n: int, before: int, after: int, mode: str) -> list[tuple[int, int, Any]]:
+    """What to write from where to where, for an image of `n` samples that begins at `before`."""
+    xp, end = backend.namespace(y), before + n
+    if mode == "circular":
+        left, right = _part(y, axis, n, end), _part(y, axis, before, before + after)
+    elif mode == "replicate":
+        left, right = _part(y, axis, before, before + 1), _part(y, axis, end - 1, end)
+    else:
+        left = xp.flip(_part(y, axis, before + 1, 2 * before + 1), axis=axis)
+        right = xp.flip(_part(y, axis, end - 1 - after, end - 1), axis=axis)
+    return [
+        (start, stop, source)
+        for start, stop, source in ((0, before, left), (end, end + after, right))
+        if stop > start
+    ]
 
 
 def _index(x: Any, axis: int, start: int, stop: int) -> tuple[slice, ...]:
@@ -73,9 +87,6 @@ def _part(x: Any, axis: int, start: int, stop: int) -> Any:
 
 
 def _add(x: Any, axis: int, start: int, stop: int, what: Any) -> None:
-    index = _index(x, axis, start, stop)
-    x[index] = x[index] + what
-
-
-def _concat(parts: list[Any], axis: int) -> Any:
-    return backend.concat(parts, axis) if len(parts) > 1 else parts[0]
+    if stop > start:
+        index = _index(x, axis, start, stop)
+        x[index] = x[index] + what

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from daskphys import backend, markup
 from daskphys.errors import DaskphysError, ParameterError, SensorError, ShapeError, describe
-from daskphys.pairwise import PairwiseSum, Partial
+from daskphys.pairwise import PairwiseSum, Partial, SharedPairwiseSum
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.measurements import Measurements
@@ -131,20 +132,23 @@ class StackedPhysics(LinearPhysics):
 
     # -- products ------------------------------------------------------------------------------------------
 
+    @functools.cached_property
+    def _shared(self) -> Transform:
+        return functools.reduce(lambda a, b: a.join(b), (s.transform for s in self.sensors))
+
     @property
     def transform(self) -> Transform:
-        first = self.sensors[0].transform
-        return first if all(s.transform == first for s in self.sensors[1:]) else Plain()
+        return self._shared
 
     def _forward(self, x: Any) -> Measurements:
         return Measurements(forward_each(self, x, self.transform))
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self.transform.lower(self._adjoint_to(y, shape), shape)
+        return self.transform.lower(self._adjoint_to(y, shape, self.transform), shape)
 
-    def _adjoint_to(self, y: Any, shape: Any) -> Any:
+    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
         y = widened(y, self._result_dtype)
-        return _total(adjoint_parts(self, y, shape, self.transform))
+        return _total(adjoint_parts(self, y, shape, transform))
 
     def _gram(self, x: Any) -> Any:
         return _total(gram_parts(self, x))
@@ -157,6 +161,12 @@ class StackedPhysics(LinearPhysics):
     def _normal(self, shape: Any) -> Any:
         key = ("normal", tuple(shape[-self.domain_ndim :]))
         return derived.get(self, key, lambda: _total(normal_parts(self, shape)))
+
+    def _method(self, shape: Any) -> str:
+        if not isinstance(self.transform, Plain):
+            return self.transform.method(shape)
+        methods = list(dict.fromkeys(s._method(shape) for s in self.sensors[:3]))
+        return f"sensor by sensor: {', '.join(methods)}{', …' if len(self) > 3 else ''}"
 
     # -- appearance ----------------------------------------------------------------------------------------
 
@@ -190,24 +200,37 @@ class Block(Protocol):
 
 
 def forward_each(block: Block, x: Any, transform: Transform, start: int = 0) -> list[Any]:
-    """Each sensor's measurement of `x`; `transform` is done once."""
+    """Each sensor's measurement of `x`; `transform`, that of the whole stack, is done once."""
     shared = not isinstance(transform, Plain)
     z = transform.lift(x)
-    made = []
-    for index, sensor in enumerate(block, start):
+
+    def measure(item: tuple[int, LinearPhysics]) -> Any:
+        index, sensor = item
         with naming(index, sensor):
-            made.append(sensor._forward_from(z, x.shape) if shared else sensor._forward(x))
-    return made
+            return sensor._forward_from(z, x.shape, transform) if shared else sensor._forward(x)
+
+    with backend.reused_buffers():
+        return backend.spread(measure, list(enumerate(block, start)), _work(x))
 
 
 def adjoint_parts(block: Block, y: Any, shape: Any, transform: Transform, start: int = 0) -> list[Partial]:
     """The partial sums of ``Aᵢᴴ yᵢ``, in the domain of `transform`, where `start` is the first sensor's index."""
     shared = not isinstance(transform, Plain)
-    total = PairwiseSum()
-    for index, (sensor, own) in enumerate(zip(block, y, strict=True), start):
+    total = SharedPairwiseSum()
+
+    def add(item: tuple[int, tuple[LinearPhysics, Any]]) -> None:
+        index, (sensor, own) = item
         with naming(index, sensor):
-            total.append(index, sensor._adjoint_to(own, shape) if shared else sensor._adjoint(own, shape))
+            z = sensor._adjoint_to(own, shape, transform) if shared else sensor._adjoint(own, shape)
+        total.append(index, z, owned=transform.sums_in_place)
+
+    backend.spread(add, list(enumerate(zip(block, y, strict=True), start)), _work(y[0]))
     return total.parts
+
+
+def _work(x: Any) -> int:
+    """Elements of an array, where threads of this process share the work on it; else 0."""
+    return 0 if backend.on_gpu(x) else backend.size(x.shape)
 
 
 def gram_parts(block: Block, x: Any, start: int = 0) -> list[Partial]:

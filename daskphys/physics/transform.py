@@ -3,31 +3,58 @@
 A family of operators whose members factor as A = B ∘ T, with one and the same T, says so by its `transform`.
 A stack then computes T x once, and Aᵀy = Tᵀ Σᵢ Bᵢᵀ yᵢ sums before it transforms back: for N circular blurs,
 1 + N and N + 1 FFTs in place of 2 N.  `lift` is T; `lower` is what is left of Aᵀ when the sum is taken.
+
+Which T serves all sensors is found by `join`, over the whole stack, and told to every block: a block that chose
+for itself would make the bits depend on the cut.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 from daskphys import backend
-from daskphys.physics import padding
 
 Shape = tuple[int, ...]
 
 
-class Transform(Protocol):
-    """A shared first step; equal ones are the same step.  Instances are hashable and pickle."""
+class Transform:
+    """A shared first step.  Instances are frozen, hashable and pickle; equal ones are the same step."""
+
+    #: Whether the arrays that sensors make for `lower` are their own, so that sums may be taken in place.
+    sums_in_place = False
 
     def lift(self, x: Any) -> Any:
         """The image in the form that all sensors start from."""
+        raise NotImplementedError
 
     def lower(self, z: Any, shape: Shape) -> Any:
         """The image of this shape from the sum over sensors; may overwrite `z`."""
+        raise NotImplementedError
+
+    def join(self, other: Transform) -> Transform:
+        """The first step that serves the sensors of both; `Plain` where they have none in common."""
+        return self if self == other else Plain()
+
+    def at_image_size(self) -> Transform:
+        """The same step on the image's own grid, where merged normal operators live."""
+        return self
+
+    def outline(self) -> Transform:
+        """What a block must be told of it: all but the operators, which the block has itself."""
+        return self
+
+    def filled(self, outline: Transform) -> Transform:
+        """The transform of the whole stack from its outline and that of a block (this one)."""
+        return outline
+
+    def method(self, shape: Shape) -> str:
+        """How a product of images of this shape on the CPU is computed, in words."""
+        return "direct call"
 
 
 @dataclass(frozen=True)
-class Plain:
+class Plain(Transform):
     """No shared step: sensors start from the image, and their results are images."""
 
     def lift(self, x: Any) -> Any:
@@ -38,53 +65,69 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class RealFFT:
-    """The half spectrum over the last `ndim` axes.
+class RealFFT(Transform):
+    """The half spectrum over the last `ndim` axes, on the image's own grid.
 
     A complex image is lifted as a pair (real, imaginary) along a new first axis: kernels are real, and two
     real transforms cost what one complex transform does.
     """
 
     ndim: int
+    sums_in_place = True
 
     def lift(self, x: Any) -> Any:
-        if backend.is_complex(x):
-            xp = backend.namespace(x)
-            x = xp.stack([xp.real(x), xp.imag(x)])
-        return backend.rfftn(x, self.ndim)
+        return backend.rfftn(as_pair(x), self.ndim)
 
     def lower(self, z: Any, shape: Shape) -> Any:
-        image = backend.irfftn(z, shape[-self.ndim :])
-        return backend.complex_of(image[0, ...], image[1, ...]) if z.ndim > len(shape) else image
+        return from_pair(backend.irfftn(z, shape[-self.ndim :]), len(shape))
+
+    def method(self, shape: Shape) -> str:
+        return "FFT"
 
 
 @dataclass(frozen=True)
-class PaddedRealFFT:
-    """The half spectrum of the image extended at its borders (`padding` gives the modes)."""
-
-    mode: str
-    widths: tuple[tuple[int, int], ...]
-
-    def _padded(self, shape: Shape) -> Shape:
-        return padding.padded_shape(shape, self.widths)
-
-    def lift(self, x: Any) -> Any:
-        return RealFFT(len(self.widths)).lift(padding.pad(x, self.widths, self.mode))
-
-    def lower(self, z: Any, shape: Shape) -> Any:
-        image = RealFFT(len(self.widths)).lower(z, self._padded(shape))
-        return padding.pad_transpose(image, self.widths, self.mode)
-
-
-@dataclass(frozen=True)
-class After:
+class After(Transform):
     """The shared step of ``A @ first``: that of A, after `first`."""
 
     first: Any
     then: Transform
+
+    @property
+    def sums_in_place(self) -> bool:  # type: ignore[override]
+        return self.then.sums_in_place
 
     def lift(self, x: Any) -> Any:
         return self.then.lift(self.first._forward(x))
 
     def lower(self, z: Any, shape: Shape) -> Any:
         return self.first._adjoint(self.then.lower(z, self.first._range_shape(shape)), shape)
+
+    def join(self, other: Transform) -> Transform:
+        if isinstance(other, After) and self.first == other.first:
+            return After(self.first, self.then.join(other.then))
+        return Plain()
+
+    def at_image_size(self) -> Transform:
+        return replace(self, then=self.then.at_image_size())
+
+    def outline(self) -> Transform:
+        return After(None, self.then.outline())
+
+    def filled(self, outline: Transform) -> Transform:
+        return After(self.first, self.then.filled(outline.then)) if isinstance(outline, After) else outline
+
+    def method(self, shape: Shape) -> str:
+        return f"{self.first._method(shape)}, then {self.then.method(self.first._range_shape(shape))}"
+
+
+def as_pair(x: Any) -> Any:
+    """A complex image as real and imaginary part along a new first axis; a real one as it is."""
+    if not backend.is_complex(x):
+        return x
+    xp = backend.namespace(x)
+    return xp.stack([xp.real(x), xp.imag(x)])
+
+
+def from_pair(x: Any, ndim: int) -> Any:
+    """The image with `ndim` axes of `as_pair`."""
+    return backend.complex_of(x[0, ...], x[1, ...]) if x.ndim > ndim else x

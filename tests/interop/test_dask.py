@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from interop.products import CHUNKS, COMPLEX, INNER, PRODUCTS, Mirror, check_lazy, source
 
-from daskphys.backend import fft
+from daskphys.backend import fft, threads_left
 from daskphys.physics import Blur, LinearPhysics, stack, value
 
 
@@ -151,7 +151,7 @@ def test_byte_order_is_native_beforehand(operator, x):
 def test_ffts_in_tasks_use_one_thread(monkeypatch, merging, mixed, X):
     """Chunks run side by side already; both together must not exceed the cores."""
     seen = []
-    monkeypatch.setattr(fft, "_workers", lambda x: seen.append(fft._threads.get()) or 1)
+    monkeypatch.setattr(fft, "_workers", lambda x: seen.append(threads_left()) or 1)
     for A in (merging, mixed):
         y = A(X)
         results = [

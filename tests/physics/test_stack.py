@@ -1,5 +1,6 @@
 """Stacks: one sensor axis, whatever they are made of, and sums in one order."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -13,6 +14,7 @@ from daskphys.pairwise import PairwiseSum, pairwise_sum
 from daskphys.physics import Blur, FourierMultiplier, StackedPhysics, stack
 from daskphys.physics.base import Gram
 from daskphys.physics.stack import adjoint_parts, forward_each, gram_parts, normal_parts
+from daskphys.physics.transform import Plain, RealFFT
 
 A, B, C = blur("circular", 3, 3), blur("valid", 2, 3), blur("reflect", 1, 4)
 
@@ -80,9 +82,11 @@ def test_no_cut_changes_a_bit(data, S, copies):
 
 
 def test_one_family_shares_its_transform():
-    assert CIRCULAR.transform == CIRCULAR[0].transform
-    assert RAGGED.transform == RAGGED[0].transform
-    assert MIXED.transform != CIRCULAR.transform
+    for S in (CIRCULAR, RAGGED):
+        assert S.transform == functools.reduce(lambda a, b: a.join(b), [s.transform for s in S])
+        assert S.transform.sensors == len(S)
+    assert MIXED.transform == Plain()
+    assert stack(CIRCULAR[0], CIRCULAR.normal((8, 9))).transform == RealFFT(2)
 
 
 def test_only_like_normal_operators_merge():
