@@ -7,50 +7,32 @@ that workers hold) alike.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from daskphys import backend
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.ledger import measured
+from daskphys.distributed.transport import Parcel
 from daskphys.errors import ShapeError
-from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.tree import reduce_tree
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.measurements import Measurements
-from daskphys.physics.stack import StackedPhysics, adjoint_parts, forward_each, gram_parts, normal_parts
+from daskphys.physics.stack import (
+    StackedPhysics,
+    adjoint_parts,
+    forward_each,
+    gram_parts,
+    naming,
+    normal_parts,
+)
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import Value
 from daskphys.physics.weighted import Weights
 
-
-@dataclass(frozen=True)
-class Blocks:
-    """The blocks of a stack as a graph refers to them.
-
-    Parameters
-    ----------
-    bounds
-        ``(start, stop)`` of each block.
-    refs
-        The task (or future) that gives each block as a `StackedPhysics`.
-    homes
-        The worker that each block should be on, or None.
-    transform
-        What all sensors of the whole stack do first, without its operators (`Transform.outline`).
-    device
-        Where blocks compute: ``"cpu"`` or ``"cuda"``, with results in host memory; None: where the image is.
-    """
-
-    bounds: Bounds
-    refs: Sequence[Ref]
-    homes: Sequence[Hashable]
-    transform: Transform
-    device: str | None = "cpu"
-
-    def __iter__(self) -> Any:
-        return iter(zip(self.bounds, self.refs, self.homes, strict=True))
+#: A block as a task gets it: as one, or as those that it is made of, in their order.
+Held: TypeAlias = StackedPhysics | list[StackedPhysics]
 
 
 def forward(
@@ -61,7 +43,7 @@ def forward(
     expected: Any = None,
     suffix: tuple[int, ...] = (),
 ) -> list[Ref]:
-    """Tasks for A x; each gives the list of its block's measurements, all of the `expected` shape if given."""
+    """Tasks for A x; each gives its block's measurements, all of the `expected` shape if given."""
     return [
         builder.add(
             (f"forward-{call}", bound[0], *suffix),
@@ -83,13 +65,14 @@ def adjoint(
     builder: GraphBuilder,
     call: str,
     blocks: Blocks,
-    y: Sequence[Any],
+    y: Sequence[Any] | Mapping[tuple[int, int], Any],
     shape: tuple[int, ...] | None,
     suffix: tuple[int, ...] = (),
     layer: str | None = None,
 ) -> Ref:
-    """Tasks for Aᴴ y, where ``y[i]`` is sensor i's measurement and `shape` the image's.
+    """Tasks for Aᴴ y, where `shape` is the image's.
 
+    ``y[i]`` is sensor i's measurement; or ``y[start, stop]``, of a mapping, is the task that gives all of a block's.
     With ``shape=None`` the result stays in the domain of the shared transform.
     """
     parts = [
@@ -97,7 +80,7 @@ def adjoint(
             (f"adjoint-block-{call}", bound[0], *suffix),
             run_adjoint,
             block,
-            list(y[bound[0] : bound[1]]),
+            y[bound] if isinstance(y, Mapping) else list(y[bound[0] : bound[1]]),
             call,
             bound,
             blocks.transform,
@@ -106,7 +89,7 @@ def adjoint(
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.refs[0], shape, call, blocks.device, blocks.transform)
+    extra = (blocks.first, shape, call, blocks.device, blocks.transform)
     name = f"adjoint-{call}"
     return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
 
@@ -118,9 +101,10 @@ def gram(
     x: Any,
     suffix: tuple[int, ...] = (),
     layer: str | None = None,
+    expected: Any = None,
     weights: Weights | None = None,
 ) -> Ref:
-    """Tasks for AᴴA x, sensor by sensor, with a weight for each."""
+    """Tasks for AᴴA x, sensor by sensor, with a weight for each; measurements would all have the `expected` shape."""
     parts = [
         builder.add(
             (f"gram-block-{call}", bound[0], *suffix),
@@ -130,12 +114,13 @@ def gram(
             call,
             bound,
             blocks.device,
+            expected,
             _own(weights, bound),
             worker=home,
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.refs[0], None, call, blocks.device)
+    extra = (blocks.first, None, call, blocks.device)
     name = f"gram-{call}"
     return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
 
@@ -157,66 +142,105 @@ def normal(
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.refs[0], None, call, blocks.device)
+    extra = (blocks.first, None, call, blocks.device)
     return reduce_tree(builder, f"normal-{call}", parts, blocks.homes, run_total, *extra)
 
 
+def _whole(block: Held) -> StackedPhysics:
+    """The sensors of a block, or of several, as one; the same one at every call, for what is derived of it."""
+    if isinstance(block, StackedPhysics):
+        return block
+    first, *others = block
+    if not others:
+        return first
+    kept = first.__dict__.get("_joined")
+    if (
+        kept is None
+        or len(kept[0]) != len(others)
+        or any(a is not b for a, b in zip(kept[0], others, strict=True))
+    ):
+        kept = (others, StackedPhysics(tuple(sensor for part in block for sensor in part)))
+        first.__dict__["_joined"] = kept
+    whole: StackedPhysics = kept[1]
+    return whole
+
+
+def _image_shape(block: StackedPhysics, y: Sequence[Any], start: int) -> Any:
+    """The shape of the one image that a block's measurements belong to."""
+    shapes: list[Any] = []
+    for index, (sensor, own) in enumerate(zip(block, y, strict=True), start):
+        with naming(index, sensor):
+            shapes.append(sensor._domain_shape(tuple(own.shape)))
+            if shapes[-1] != shapes[0]:
+                raise ShapeError(
+                    f"{sensor!r} expected a measurement of an image of shape {shapes[0]}, as that of sensor {start}, "
+                    f"got one of shape {tuple(own.shape)}"
+                )
+    return shapes[0]
+
+
 def run_forward(
-    block: StackedPhysics,
+    block: Held,
     x: Any,
     call: str,
     bound: tuple[int, int],
     outline: Transform,
     device: str | None,
     expected: Any,
-) -> list[Any]:
+) -> Measurements:
     """Each sensor's measurement."""
     with measured(call, bound):
-        x = _placed(x, device)
+        block, x = _whole(block), _placed(x, device)
         made = forward_each(block, x, block.transform.filled(outline), bound[0])
-        for index, (sensor, y) in enumerate(zip(block, made, strict=True), bound[0]):
-            if expected is not None and tuple(y.shape) != tuple(expected):
-                raise ShapeError(
-                    f"sensor {index} ({sensor!r}): the factory's sensors are expected to give measurements of one "
-                    f"shape, that of sensor 0, {tuple(expected)}; got {tuple(y.shape)}"
-                )
-        return [_fetched(a, device) for a in made]
+        _check_alike(block, [y.shape for y in made], expected, bound[0])
+        return Parcel(_fetched(a, device) for a in made)
+
+
+def _check_alike(block: StackedPhysics, shapes: Sequence[Any], expected: Any, start: int) -> None:
+    """Refuse a factory's sensor whose measurement has not the shape that sensor 0's has."""
+    if expected is None:
+        return
+    for index, (sensor, shape) in enumerate(zip(block, shapes, strict=True), start):
+        if tuple(shape) != tuple(expected):
+            raise ShapeError(
+                f"sensor {index} ({sensor!r}): the factory's sensors are expected to give measurements of one "
+                f"shape, that of sensor 0, {tuple(expected)}; got {tuple(shape)}"
+            )
 
 
 def run_adjoint(
-    block: StackedPhysics,
-    y: list[Any],
-    call: str,
-    bound: tuple[int, int],
-    outline: Transform,
-    device: str | None,
+    block: Held, y: Sequence[Any], call: str, bound: tuple[int, int], outline: Transform, device: str | None
 ) -> list[Partial]:
     """The block's partial sums of Aᴴ y."""
     with measured(call, bound):
-        y = [_placed(a, device) for a in y]
-        shape = block._domain_shape(Measurements(y).shapes)
+        block, y = _whole(block), [_placed(a, device) for a in y]
+        shape = _image_shape(block, y, bound[0])
         return adjoint_parts(block, y, shape, block.transform.filled(outline), bound[0])
 
 
 def run_gram(
-    block: StackedPhysics,
+    block: Held,
     x: Any,
     call: str,
     bound: tuple[int, int],
     device: str | None,
+    expected: Any,
     weights: Weights | None,
 ) -> list[Partial]:
     """The block's partial sums of AᴴA x."""
     with measured(call, bound):
+        block = _whole(block)
+        if expected is not None:
+            _check_alike(block, [s._range_shape(tuple(x.shape)) for s in block], expected, bound[0])
         return gram_parts(block, _placed(x, device), bound[0], weights)
 
 
 def run_normal(
-    block: StackedPhysics, shape: Any, call: str, bound: tuple[int, int], weights: Weights | None
+    block: Held, shape: Any, call: str, bound: tuple[int, int], weights: Weights | None
 ) -> list[Partial]:
     """The block's partial sums of normal operators."""
     with measured(call, bound):
-        return normal_parts(block, shape, bound[0], weights)
+        return normal_parts(_whole(block), shape, bound[0], weights)
 
 
 def run_total(

@@ -153,7 +153,8 @@ class DistributedPhysics(LinearPhysics):
         return self.transform.method(shape)
 
     def _gram(self, x: Any, weights: Weights | None = None) -> Any:
-        return self.runner.run("A_adjoint_A by the tree", x, functools.partial(calls.gram, weights=weights))
+        add = functools.partial(calls.gram, expected=self.recipe.expected(x.shape), weights=weights)
+        return self.runner.run("A_adjoint_A by the tree", x, add)
 
     def _make_normal(self, shape: Any, weights: Weights | None = None) -> Any:
         def add(builder: GraphBuilder, call: str, blocks: calls.Blocks, _: Any) -> Ref:
