@@ -22,6 +22,8 @@ class Call:
     bytes_returned: int = 0
     transforms: int = 0
     attempts: int = 1
+    bytes_between: int = 0
+    blocks: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True)
