@@ -15,6 +15,7 @@ from typing import Any
 
 from distributed import Client, WorkerPlugin
 from distributed.core import Status
+from distributed.protocol import to_serialize
 
 from daskphys.distributed.resident.link import OPERATION, packed, write
 from daskphys.distributed.resident.session import Plan, Session
@@ -69,7 +70,7 @@ class Residence(WorkerPlugin):
 async def _answer(session: Session, thread: ThreadPoolExecutor, first: Any, ask: str, **arrays: Any) -> dict[str, Any]:
     """The partial sums of this worker and of those below it, which compute at the same time."""
     if ask == "end":
-        return {"shares": session.shares(await session.ask(ask))}
+        return {"shares": to_serialize(session.shares(await session.ask(ask)))}
     loop = asyncio.get_running_loop()
     below = asyncio.ensure_future(session.ask(ask, **arrays))
     try:
