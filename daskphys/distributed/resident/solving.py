@@ -108,39 +108,52 @@ class _Order:
         self._blocks = holding.blocks()
 
     def run(self, solver: Any, y: Any, x0: Any, form: Form) -> Outcome:
-        homes = self._homes()
-        at_home: dict[str, dict[int, Any]] = {}
-        if y is not None:
-            for (start, stop), home in zip(self._blocks.bounds, homes, strict=True):
-                at_home.setdefault(home, {}).update(
-                    {i: backend.to_numpy(y[i]) for i in range(start, stop)}
-                )
-        # Futures of what was sent: their end is the end of it.
-        sent = {
-            home: self._send(f"measurements-{self._name}-{n}", arrays, home)
-            for n, (home, arrays) in enumerate(at_home.items())
-        }
-        first = None if x0 is None else self._send(f"start-{self._name}", backend.to_numpy(x0), homes[0])
+        homes, sent = self._homes(), list[Future]()
+        try:
+            return self._run(solver, y, x0, form, homes, sent)
+        finally:
+            for future in sent:  # not when they are collected: a traceback may hold them for long
+                future.release()
+
+    def _run(
+        self, solver: Any, y: Any, x0: Any, form: Form, homes: list[str], sent: list[Future]
+    ) -> Outcome:
+        keys: dict[str, Any] = {}
+        for number, (home, arrays) in enumerate(self._at_home(y, homes).items()):
+            sent.append(self._send(f"measurements-{self._name}-{number}", arrays, home))
+            keys[home] = sent[-1].key
+        if x0 is not None:
+            sent.append(self._send(f"start-{self._name}", backend.to_numpy(x0), homes[0]))
         blocks = tuple(
             Block(*bound, ref.key) for bound, ref in zip(self._blocks.bounds, self._blocks.refs, strict=True)
         )
-        job = Job(self._name, blocks, tuple(homes), Plan(form, {home: f.key for home, f in sent.items()}))
         future = self._client.submit(
             run_solver,
             solver,
-            job,
-            first,
+            Job(self._name, blocks, tuple(homes), Plan(form, keys)),
+            None if x0 is None else sent[-1],
             self._progress is not None,
             key=f"solve-{self._name}",
             workers=[homes[0]],
             allow_other_workers=True,
             pure=False,
         )
+        sent.append(future)
         try:
             return self._followed(future, homes[0])
         except BaseException:  # an interrupt too
             future.cancel()
             raise
+
+    def _at_home(self, y: Any, homes: list[str]) -> dict[str, dict[int, Any]]:
+        """Worker → the measurements of its sensors."""
+        found: dict[str, dict[int, Any]] = {}
+        if y is not None:
+            for (start, stop), home in zip(self._blocks.bounds, homes, strict=True):
+                found.setdefault(home, {}).update(
+                    {i: backend.to_numpy(y[i]) for i in range(start, stop)}
+                )
+        return found
 
     def _homes(self) -> list[str]:
         """Where each block is now, when all are there: where it was placed, if it still is."""
