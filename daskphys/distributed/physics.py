@@ -193,7 +193,9 @@ class DistributedPhysics(LinearPhysics):
         before = self.runner.last
         result = super().A_dagger(y, rtol)
         if self.runner.last is not None and self.runner.last is not before:
-            self.runner.last = replace(self.runner.last, method=f"A_dagger, of which this is {self.runner.last.method}")
+            self.runner.last = replace(
+                self.runner.last, method=f"A_dagger, of which this is {self.runner.last.method}"
+            )
         return result
 
     A_dagger.__doc__ = LinearPhysics.A_dagger.__doc__

@@ -58,7 +58,9 @@ def test_bits_of_the_plain_solver(
     nothing_stays(workers)
 
 
-def test_bits_by_tcp(processes: DistributedContext, blurs: Any, mixed: Any, image: Any, nothing_stays: Check) -> None:
+def test_bits_by_tcp(
+    processes: DistributedContext, blurs: Any, mixed: Any, image: Any, nothing_stays: Check
+) -> None:
     for A, solver in itertools.product((blurs, mixed), SOLVERS):
         assert_same_solve(distribute(A, processes), A, image, solver, None)
     nothing_stays(processes)
@@ -99,7 +101,9 @@ def test_the_pseudo_inverse_says_what_it_did(threads: DistributedContext, mixed:
     assert sorted(i for e in report.blocks if e.block for i in range(*e.block)) == D.local_indexes
 
 
-def test_merged_operators_iterate_beside_the_image(threads: DistributedContext, blurs: Any, image: Any) -> None:
+def test_merged_operators_iterate_beside_the_image(
+    threads: DistributedContext, blurs: Any, image: Any
+) -> None:
     D, y = distribute(blurs, threads), blurs(image)
     before = D.A_adjoint(y)
     assert before.shape == image.shape

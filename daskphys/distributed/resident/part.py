@@ -79,9 +79,7 @@ class Run:
         for index, own in enumerate(self.u, self.start):
             squares.append(index, inner(own, own, self._form.scalars))
         u = [_complex(own) for own in self.u] if self._form.wide else self.u
-        images = adjoint_parts(
-            self.sensors, Measurements(u), self._form.shape, self.transform, self.start
-        )
+        images = adjoint_parts(self.sensors, Measurements(u), self._form.shape, self.transform, self.start)
         return Sums(images, squares.parts)
 
     def gram(self, p: Any) -> Sums:
@@ -91,7 +89,9 @@ class Run:
 class Part:
     """All sensors of one worker, as runs of neighbours: each run lifts the image once."""
 
-    def __init__(self, blocks: Sequence[tuple[int, StackedPhysics]], form: Form, share: tuple[int, int]) -> None:
+    def __init__(
+        self, blocks: Sequence[tuple[int, StackedPhysics]], form: Form, share: tuple[int, int]
+    ) -> None:
         self._form = form
         self.runs = [
             Run(found[0][0], StackedPhysics(tuple(s for _, block in found for s in block)), form)
@@ -124,7 +124,9 @@ class Part:
                 made = f(run, x)
             for part in made.images:
                 value = backend.to_numpy(part.value)
-                total.images.append(Partial(part.start, part.stop, value, part.owned or value is not part.value))
+                total.images.append(
+                    Partial(part.start, part.stop, value, part.owned or value is not part.value)
+                )
             total.squares.extend(made.squares)
         return total
 

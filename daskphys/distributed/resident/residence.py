@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -60,14 +61,16 @@ class Residence(WorkerPlugin):
                 await _reply(comm, session, session.open)
                 while True:
                     question = await comm.read()
-                    await _reply(comm, session, lambda q=question: _answer(session, thread, **q))
+                    await _reply(comm, session, functools.partial(_answer, session, thread, **question))
             except OSError:
                 pass  # the worker above has closed the connection, or is gone
         comm.abort()
         return Status.dont_reply
 
 
-async def _answer(session: Session, thread: ThreadPoolExecutor, first: Any, ask: str, **arrays: Any) -> dict[str, Any]:
+async def _answer(
+    session: Session, thread: ThreadPoolExecutor, first: Any, ask: str, **arrays: Any
+) -> dict[str, Any]:
     """The partial sums of this worker and of those below it, which compute at the same time."""
     if ask == "end":
         return {"shares": to_serialize(session.shares(await session.ask(ask)))}

@@ -84,7 +84,9 @@ class Session:
 
     async def ask(self, what: str, **arrays: Any) -> list[dict[str, Any]]:
         """Ask all workers below at once; when one fails the first failure is raised, after all have ended."""
-        answers = await asyncio.gather(*(link.ask(what, **arrays) for link in self.links), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(link.ask(what, **arrays) for link in self.links), return_exceptions=True
+        )
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer

@@ -115,9 +115,7 @@ class _Order:
             for future in sent:  # not when they are collected: a traceback may hold them for long
                 future.release()
 
-    def _run(
-        self, solver: Any, y: Any, x0: Any, form: Form, homes: list[str], sent: list[Future]
-    ) -> Outcome:
+    def _run(self, solver: Any, y: Any, x0: Any, form: Form, homes: list[str], sent: list[Future]) -> Outcome:
         keys: dict[str, Any] = {}
         for number, (home, arrays) in enumerate(self._at_home(y, homes).items()):
             sent.append(self._send(f"measurements-{self._name}-{number}", arrays, home))
@@ -150,9 +148,7 @@ class _Order:
         found: dict[str, dict[int, Any]] = {}
         if y is not None:
             for (start, stop), home in zip(self._blocks.bounds, homes, strict=True):
-                found.setdefault(home, {}).update(
-                    {i: backend.to_numpy(y[i]) for i in range(start, stop)}
-                )
+                found.setdefault(home, {}).update({i: backend.to_numpy(y[i]) for i in range(start, stop)})
         return found
 
     def _homes(self) -> list[str]:

@@ -40,7 +40,11 @@ class Node:
 
 
 def grow(
-    blocks: Sequence[Block], homes: Sequence[str], threads: Mapping[str, int], hosts: Mapping[str, str], root: str
+    blocks: Sequence[Block],
+    homes: Sequence[str],
+    threads: Mapping[str, int],
+    hosts: Mapping[str, str],
+    root: str,
 ) -> Node:
     """The tree over the workers that hold `blocks`, with `root` on top.
 
