@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from distributed import WorkerPlugin, get_worker
+from distributed import WorkerPlugin, get_client, get_worker
 from distributed.core import Status, connect
 from distributed.protocol import to_serialize
 
-from benchmarks.timing import Bench, Case, Spread, blurs, image, times_text
+from benchmarks.timing import TIMES, Bench, Case, Spread, blurs, image, times_text
 from daskphys.distributed import distribute
 from daskphys.krylov.cg import CG
 from daskphys.krylov.system import Solution
@@ -70,10 +70,11 @@ def _timed(call: Callable[[], Any], n: int) -> list[float]:
     return taken
 
 
-def round_trips(peer: str, actor: Any, shape: tuple[int, ...], n: int) -> dict[str, list[float]]:
+def round_trips(peer: str, shape: tuple[int, ...], n: int) -> dict[str, list[float]]:
     """On a worker: an image to the worker at `peer` and back, in each way."""
     worker = get_worker()
     loop = worker.plugins[Candidates.name].loop
+    actor = get_client().submit(Echo, actor=True, workers=[peer], pure=False).result()
     x = np.zeros(shape, np.float32)
 
     def on_loop(act: Any) -> Any:
@@ -103,15 +104,14 @@ def round_trips(peer: str, actor: Any, shape: tuple[int, ...], n: int) -> dict[s
 
 
 def candidates(bench: Bench) -> Case:
-    case = Case("1", "an image to another worker and back, from a task (ms, lowest / median / highest)")
+    case = Case("1", f"an image to another worker and back, from a task ({TIMES})")
     n = 20 if bench.quick else 200
     for kind, ctx in bench.contexts.items():
         client = ctx.client
         client.register_plugin(Candidates())
         here, there = [w.address for w in ctx.workers().values()][:2]
-        actor = client.submit(Echo, actor=True, workers=[there], pure=False).result()
         for shape in SHAPES:
-            taken = client.submit(round_trips, there, actor, shape, n, workers=[here], pure=False).result()
+            taken = client.submit(round_trips, there, shape, n, workers=[here], pure=False).result()
             row: dict[str, Any] = {"workers": kind, "image": f"{times_text(shape)} float32"}
             case.rows.append(row | {name: Spread.of(times) for name, times in taken.items()})
     case.notes.append(
@@ -150,7 +150,7 @@ class Stopwatch:
 
 
 def overhead(bench: Bench) -> Case:
-    case = Case("2", "a product of 2 workers without arithmetic: what the engine costs (ms)")
+    case = Case("2", f"a product of 2 workers without arithmetic: what the engine costs ({TIMES})")
     n = 20 if bench.quick else 200
     for kind, ctx in bench.contexts.items():
         for shape in SHAPES:
@@ -178,39 +178,28 @@ class ByGraphs(LocalSystem):
 
 
 def iterations(bench: Bench) -> Case:
-    case = Case(
-        "3", "CG to 1e-5, N=8, 2 workers: ms of one iteration (lowest / median / highest over solves)"
-    )
+    case = Case("3", f"an iteration of CG to 1e-5, λ = 0.01, N=8, 2 workers ({TIMES})")
     for size in (512, 1024)[: 1 if bench.quick else 2]:
-        x = image(size, size)
         for name, A in (("circular", blurs(8)), ("valid", _unmerged(8))):
-            y = A(x)
-            for kind, ctx in bench.contexts.items():
-                D = distribute(A, ctx)
-                solver = CG(1e-5, 30, lam=1e-2)
-                counted = solver(LocalSystem(A, y, x.shape)).iterations
-                variants = {
-                    "plain": lambda: A._solve(solver, y, x.shape),
-                    "a graph an iteration": lambda: solver(ByGraphs(D, y, x.shape)),
-                    "merged" if D.normal_kind else "resident": lambda: D._solve(solver, y, x.shape),
-                }
-                times = bench.time(variants, seconds=20)
-                row: dict[str, Any] = {
-                    "blurs": name,
-                    "image": f"{size}²",
-                    "workers": kind,
-                    "iterations": counted,
-                }
-                for variant in variants:
-                    each = [t / counted for t in times.rounds[variant]]
-                    row["merged / resident" if variant in ("merged", "resident") else variant] = Spread.of(
-                        each
-                    )
-                chosen = "merged" if D.normal_kind else "resident"
-                row["graph ÷ engine"] = times.ratio("a graph an iteration", chosen)
-                row["plain ÷ engine"] = times.ratio("plain", chosen)
-                case.rows.append(row)
+            case.rows += [_iteration(bench, name, A, size, kind) for kind in bench.contexts]
     return case
+
+
+def _iteration(bench: Bench, name: str, A: Any, size: int, kind: str) -> dict[str, Any]:
+    x, D = image(size, size), distribute(A, bench.contexts[kind])
+    y, solver = A(x), CG(1e-5, 30, lam=1e-2)
+    n = A._solve(solver, y, x.shape).iterations
+    engine = "resident" if D.normal_kind is None else "merged"
+    variants = {
+        "plain": lambda: A._solve(solver, y, x.shape),
+        "a graph an iteration": lambda: solver(ByGraphs(D, y, x.shape)),
+        engine: lambda: D._solve(solver, y, x.shape),
+    }
+    times = bench.time(variants, seconds=20)
+    row: dict[str, Any] = {"blurs": name, "image": f"{size}²", "workers": kind, "iterations": n}
+    row |= {"engine": engine, "ms": Spread.of([t / n for t in times.rounds[engine]])}
+    row |= {v: Spread.of([t / n for t in times.rounds[v]]) for v in ("plain", "a graph an iteration")}
+    return row | {f"{v} ÷ engine": times.ratio(v, engine) for v in ("plain", "a graph an iteration")}
 
 
 def bytes_moved(bench: Bench) -> Case:
