@@ -108,19 +108,8 @@ class LinearPhysics(Hooks):
     def compute_sqnorm(self, x_or_shape: Any, rtol: float = 1e-10) -> float:
         """The largest eigenvalue of AᴴA for images of this shape (an array or a shape).
 
-        Closed form where AᴴA merges, else Lanczos iteration in float64.
-
-        Parameters
-        ----------
-        x_or_shape : array or tuple of int
-            An image, or its shape.
-        rtol : float, optional
-            The relative accuracy at which the Lanczos iteration stops.
-
-        Warns
-        -----
-        ConvergenceWarning
-            It stopped before that; the message gives the accuracy reached.
+        Closed form where AᴴA merges, else Lanczos iteration in float64 to a relative accuracy of `rtol`, or a
+        `ConvergenceWarning` with the accuracy reached.
         """
         if not 0 < rtol < 1:
             raise ParameterError(f"{self!r}.compute_sqnorm expected 0 < rtol < 1, got {rtol}")

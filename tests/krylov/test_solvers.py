@@ -1,4 +1,4 @@
-"""CG, LSQR and LSMR against exact solutions and SciPy's, on dense systems that count their products."""
+"""CG, LSQR and LSMR against exact solutions, on dense systems that count their products."""
 
 import pickle
 
@@ -8,10 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from krylov.dense import Dense, exact, matrix, random
-from scipy.sparse.linalg import LinearOperator
-from scipy.sparse.linalg import cg as scipy_cg
-from scipy.sparse.linalg import lsmr as scipy_lsmr
-from scipy.sparse.linalg import lsqr as scipy_lsqr
 
 from daskphys.krylov.cg import CG
 from daskphys.krylov.lsmr import LSMR
@@ -235,51 +231,13 @@ def test_the_residual_of_the_others_is_the_true_one(solver, consistent, rng):
     for iterations in (1, 2, 5, 12):
         solution = solver(0.0, iterations)(Dense(A, y))
         r = y - A @ solution.x
-        # ‖A‖ of the test is that of the bidiagonal matrix: between ‖A x‖ / ‖x‖ and Frobenius'.
-        low = np.linalg.norm(A @ solution.x) / np.linalg.norm(solution.x)
-        first = [np.linalg.norm(r) / (np.linalg.norm(y) + a * np.linalg.norm(solution.x)) for a in (low, 1e3)]
-        second = [np.linalg.norm(A.T @ r) / (a * np.linalg.norm(r)) for a in (low, np.linalg.norm(A) * 2)]
-        assert min(first[1], second[1]) <= solution.residual <= min(first[0], second[0]) * (1 + 1e-9)
 
+        def measure(size, x=solution.x, r=r):
+            solvable = np.linalg.norm(r) / (np.linalg.norm(y) + size * np.linalg.norm(x))
+            return min(solvable, np.linalg.norm(A.T @ r) / (size * np.linalg.norm(r)))
 
-# -- SciPy's --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("lam", [0.0, 0.5])
-def test_iterates_are_those_of_scipy(lam, rng):
-    A, y = matrix(rng, 30, 20, condition=50), random(rng, (30,))
-    for k in (1, 2, 3, 5, 7):
-        x = scipy_cg(A.T @ A + lam * np.eye(20), A.T @ y, rtol=0, maxiter=k)[0]
-        np.testing.assert_allclose(CG(0.0, k, lam)(Dense(A, y)).x, x, rtol=1e-7)
-        damp = np.sqrt(lam)
-        x = scipy_lsqr(A, y, damp, atol=0, btol=0, conlim=0, iter_lim=k)[0]
-        np.testing.assert_allclose(LSQR(0.0, k, lam)(Dense(A, y)).x, x, rtol=1e-8)
-        x = scipy_lsmr(A, y, damp, atol=0, btol=0, conlim=0, maxiter=k)[0]
-        np.testing.assert_allclose(LSMR(0.0, k, lam)(Dense(A, y)).x, x, rtol=1e-8)
-
-
-def test_norms_are_monotone(rng):
-    """LSQR lowers ‖r‖ at each iteration, LSMR ‖Aᴴr‖."""
-    A, y = matrix(rng, 60, 40, condition=100), random(rng, (60,))
-
-    def norms(solver, of):
-        xs = [solver(0.0, k)(Dense(A, y)).x for k in range(1, 25)]
-        return np.array([np.linalg.norm(of(y - A @ x)) for x in xs])
-
-    assert np.all(np.diff(norms(LSQR, lambda r: r)) < 0)
-    assert np.all(np.diff(norms(LSMR, lambda r: A.T @ r)) < 0)
-
-
-def test_as_many_products_as_scipy_in_all(rng):
-    """No iteration more than SciPy's LSMR needs for the same tolerance, within a few."""
-    A, y = matrix(rng, 60, 40, condition=100), random(rng, (60,))
-    calls = []
-    linear = LinearOperator(
-        A.shape, matvec=lambda v: calls.append(1) or A @ v, rmatvec=lambda u: A.T @ u, dtype=float
-    )
-    scipy_lsmr(linear, y, atol=1e-8, btol=1e-8, conlim=0, maxiter=500)
-    assert len(calls) > 60
-    assert abs(LSMR(1e-8, 500)(Dense(A, y)).iterations - len(calls)) <= 3
+        whole = np.linalg.norm(A, 2)  # of which the solver knows a lower bound
+        assert measure(whole) * (1 - 1e-9) <= solution.residual <= measure(whole / 2)
 
 
 # -- libraries ------------------------------------------------------------------------------------------------

@@ -1,0 +1,75 @@
+"""Solvers on workers: the same bits as those of the plain operator, whatever the blocks."""
+
+import numpy as np
+import pytest
+
+from daskphys import optim
+from daskphys.distributed import distribute
+from daskphys.physics import Measurements
+from daskphys.physics.base import PseudoInverse
+
+LAM = 0.05
+
+
+def same(got, expected):
+    many = isinstance(expected, Measurements)
+    for a, b in zip(got if many else [got], expected if many else [expected], strict=True):
+        assert a.dtype == b.dtype
+        assert a.tobytes() == b.tobytes()
+
+
+@pytest.fixture(params=["auto", 2], ids=["a block a sensor", "two sensors a block"])
+def pair(request, threads, mixed):
+    """A stack that does not merge, and itself on workers."""
+    return mixed, distribute(mixed, threads, chunks=request.param)
+
+
+@pytest.mark.parametrize("solve", [optim.cg, optim.lsqr, optim.lsmr])
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+def test_iterations_have_the_bits_of_the_plain_operator(solve, dtype, pair, image):
+    A, D = pair
+    x = image[:, :24, :20].astype(dtype)
+    y, residuals = A(x), []
+    expected = solve(A, y, lam=LAM, rtol=1e-3, x0=x / 2, callback=lambda i, r: residuals.append((i, r)))
+    heard = []
+    got = solve(D, y, lam=LAM, rtol=1e-3, x0=x / 2, callback=lambda i, r: heard.append((i, r)))
+    assert heard == residuals
+    assert len(heard) > 1
+    same(got, expected)
+
+
+def test_the_pseudo_inverse_and_the_norm_have_the_bits_of_the_plain_operator(pair, image):
+    A, D = pair
+    x = image[0, :24, :20]
+    same(D.A_dagger(A(x), rtol=1e-3), A.A_dagger(A(x), rtol=1e-3))
+    same(PseudoInverse(D, 1e-3).A_adjoint(x), PseudoInverse(A, 1e-3).A_adjoint(x))
+    assert D.compute_norm(x.shape, rtol=1e-3) == A.compute_norm(x.shape, rtol=1e-3)
+
+
+def test_what_merges_sends_nothing_an_iteration(threads, blurs, image):
+    """One call for Aᴴy; the merged operator iterates beside the image, or needs no iteration at all."""
+    D = distribute(blurs, threads)
+    y, iterations = blurs(image), []
+    D.normal(image.shape)
+    calls = []
+    run = D.runner.run
+    D.runner.run = lambda what, *rest: calls.append(what) or run(what, *rest)
+    same(optim.cg(D, y, lam=LAM, callback=lambda i, r: iterations.append(i)), optim.cg(blurs, y, lam=LAM))
+    assert len(iterations) > 3
+    assert calls == ["A_adjoint"]
+    same(optim.tikhonov(D, y, LAM), optim.tikhonov(blurs, y, LAM))
+    assert calls == ["A_adjoint"] * 2
+
+
+def test_processes(processes, mixed, image):
+    D, x = distribute(mixed, processes), image[0, :24, :20]
+    y = mixed(x)
+    same(optim.lsmr(D, y, lam=LAM, rtol=1e-3), optim.lsmr(mixed, y, lam=LAM, rtol=1e-3))
+
+
+def test_right_hand_sides_are_problems_of_their_own(threads, mixed, rng):
+    D, x = distribute(mixed, threads), rng.standard_normal((3, 24, 20)).astype(np.float32)
+    y = mixed(x)
+    together = optim.cg(D, y, lam=LAM, rtol=1e-3)
+    for i in range(3):
+        same(together[i], optim.cg(mixed, y.map(lambda a, i=i: a[i]), lam=LAM, rtol=1e-3))
