@@ -75,7 +75,8 @@ def apply(operator: Any, value: Any) -> Any:
     sample = value
     if getattr(value, "is_measurements", False):
         sample = value[0]
-        doors = {_kind(array): array for array in value}
+        types = {type(array): array for array in value}  # first, for they are few
+        doors = {_kind(array): array for array in types.values()}
         if len(doors) > 1:
             kinds = ", ".join(describe(array) for array in doors.values())
             raise UnsupportedArrayError(

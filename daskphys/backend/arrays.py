@@ -8,13 +8,17 @@ device is asked for.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import sys
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from daskphys.errors import DeviceError, DtypeError, MissingDependencyError, ParameterError, describe
 
@@ -72,11 +76,19 @@ def concat(parts: Sequence[Array], axis: int) -> Array:
 def dtype_name(x: Array) -> str:
     """The name of the dtype of `x`, the same for every library: ``"float32"``."""
     dtype = x.dtype
+    if isinstance(dtype, np.dtype):
+        return _numpy_name(dtype)
     return str(getattr(dtype, "name", None) or str(dtype).rpartition(".")[2])
 
 
-def check_floating(x: Array, owner: str) -> Array:
-    """`x` with native byte order, or a `DtypeError` that names `owner` and the cast to make."""
+@functools.lru_cache(maxsize=64)
+def _numpy_name(dtype: np.dtype[Any]) -> str:
+    """NumPy makes the name anew each time, which counts where there are thousands of sensors."""
+    return str(dtype.name)
+
+
+def check_floating(x: Array, owner: object) -> Array:
+    """`x` with native byte order, or a `DtypeError` that shows `owner` and the cast to make."""
     name = dtype_name(x)
     if name not in FLOATS:
         raise DtypeError(
@@ -166,13 +178,20 @@ def like(x: Array, image: Array, dtype: str | None = None) -> Array:
     return x if dtype is None else astype(x, dtype)
 
 
-def apart(result: Array, given: Sequence[Any]) -> Array:
-    """`result`, as a copy where it may lie in the memory of what was given (where this can be told: NumPy)."""
-    if isinstance(result, np.ndarray) and any(
-        isinstance(x, np.ndarray) and np.may_share_memory(result, x) for x in given
-    ):
-        return copy(result)
-    return result
+def apart(results: Sequence[Array], given: Sequence[Any]) -> list[Array]:
+    """`results`, as copies where they may lie in the memory of what was given (where this can be told: NumPy)."""
+    extents = sorted(byte_bounds(x) for x in given if isinstance(x, np.ndarray))
+    starts = [start for start, _ in extents]
+    ends = list(
+        accumulate((end for _, end in extents), max)
+    )  # of thousands of sensors, every pair is too many
+
+    def shares(x: Array) -> bool:
+        start, end = byte_bounds(x)
+        before = bisect_left(starts, end)
+        return before > 0 and ends[before - 1] > start
+
+    return [copy(x) if isinstance(x, np.ndarray) and shares(x) else x for x in results]
 
 
 def zeros(shape: tuple[int, ...], image: Array) -> Array:
@@ -227,6 +246,8 @@ def size(shape: Sequence[int]) -> int:
 
 def nbytes(x: Array) -> int:
     """Bytes of the entries of `x`: the array API standard has no such attribute."""
+    if isinstance(x, np.ndarray):
+        return int(x.nbytes)
     bits = int("".join(filter(str.isdigit, dtype_name(x))) or 8)
     return size(x.shape) * bits // 8
 

@@ -7,49 +7,31 @@ that workers hold) alike.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from daskphys import backend
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.ledger import measured
+from daskphys.distributed.transport import Parcel
 from daskphys.errors import ShapeError
-from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.tree import reduce_tree
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.measurements import Measurements
-from daskphys.physics.stack import StackedPhysics, adjoint_parts, forward_each, gram_parts, normal_parts
+from daskphys.physics.stack import (
+    StackedPhysics,
+    adjoint_parts,
+    forward_each,
+    gram_parts,
+    naming,
+    normal_parts,
+)
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import Value
 
-
-@dataclass(frozen=True)
-class Blocks:
-    """The blocks of a stack as a graph refers to them.
-
-    Parameters
-    ----------
-    bounds
-        ``(start, stop)`` of each block.
-    refs
-        The task (or future) that gives each block as a `StackedPhysics`.
-    homes
-        The worker that each block should be on, or None.
-    shared
-        Whether all sensors of the whole stack have one `transform`.
-    device
-        Where blocks compute: ``"cpu"`` or ``"cuda"``, with results in host memory; None: where the image is.
-    """
-
-    bounds: Bounds
-    refs: Sequence[Ref]
-    homes: Sequence[Hashable]
-    shared: bool
-    device: str | None = "cpu"
-
-    def __iter__(self) -> Any:
-        return iter(zip(self.bounds, self.refs, self.homes, strict=True))
+#: A block as a task gets it: as one, or as those that it is made of, in their order.
+Held: TypeAlias = StackedPhysics | list[StackedPhysics]
 
 
 def forward(
@@ -60,7 +42,7 @@ def forward(
     expected: Any = None,
     suffix: tuple[int, ...] = (),
 ) -> list[Ref]:
-    """Tasks for A x; each gives the list of its block's measurements, all of the `expected` shape if given."""
+    """Tasks for A x; each gives its block's measurements, all of the `expected` shape if given."""
     return [
         builder.add(
             (f"forward-{call}", bound[0], *suffix),
@@ -82,13 +64,14 @@ def adjoint(
     builder: GraphBuilder,
     call: str,
     blocks: Blocks,
-    y: Sequence[Any],
+    y: Sequence[Any] | Mapping[tuple[int, int], Any],
     shape: tuple[int, ...] | None,
     suffix: tuple[int, ...] = (),
     layer: str | None = None,
 ) -> Ref:
-    """Tasks for Aᴴ y, where ``y[i]`` is sensor i's measurement and `shape` the image's.
+    """Tasks for Aᴴ y, where `shape` is the image's.
 
+    ``y[i]`` is sensor i's measurement; or ``y[start, stop]``, of a mapping, is the task that gives all of a block's.
     With ``shape=None`` the result stays in the domain of the shared transform.
     """
     parts = [
@@ -96,7 +79,7 @@ def adjoint(
             (f"adjoint-block-{call}", bound[0], *suffix),
             run_adjoint,
             block,
-            list(y[bound[0] : bound[1]]),
+            y[bound] if isinstance(y, Mapping) else list(y[bound[0] : bound[1]]),
             call,
             bound,
             blocks.shared,
@@ -105,7 +88,7 @@ def adjoint(
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.refs[0], shape if blocks.shared else None, call, blocks.device)
+    extra = (blocks.first, shape if blocks.shared else None, call, blocks.device)
     name = f"adjoint-{call}"
     return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
 
@@ -117,8 +100,9 @@ def gram(
     x: Any,
     suffix: tuple[int, ...] = (),
     layer: str | None = None,
+    expected: Any = None,
 ) -> Ref:
-    """Tasks for AᴴA x, sensor by sensor."""
+    """Tasks for AᴴA x, sensor by sensor; measurements would all have the `expected` shape, if given."""
     parts = [
         builder.add(
             (f"gram-block-{call}", bound[0], *suffix),
@@ -128,11 +112,12 @@ def gram(
             call,
             bound,
             blocks.device,
+            expected,
             worker=home,
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.refs[0], None, call, blocks.device)
+    extra = (blocks.first, None, call, blocks.device)
     name = f"gram-{call}"
     return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
 
@@ -143,58 +128,89 @@ def normal(builder: GraphBuilder, call: str, blocks: Blocks, shape: Any) -> Ref:
         builder.add((f"normal-block-{call}", bound[0]), run_normal, block, shape, call, bound, worker=home)
         for bound, block, home in blocks
     ]
-    extra = (blocks.refs[0], None, call, blocks.device)
+    extra = (blocks.first, None, call, blocks.device)
     return reduce_tree(builder, f"normal-{call}", parts, blocks.homes, run_total, *extra)
 
 
+def _whole(block: Held) -> StackedPhysics:
+    """The sensors of a block, or of several, as one."""
+    if isinstance(block, StackedPhysics):
+        return block
+    return block[0] if len(block) == 1 else StackedPhysics(tuple(s for part in block for s in part))
+
+
 def _transform(block: StackedPhysics, shared: bool) -> Transform:
-    return block.transform if shared else Plain()
+    return block[0].transform if shared else Plain()
+
+
+def _image_shape(block: StackedPhysics, y: Sequence[Any], start: int) -> Any:
+    """The shape of the one image that a block's measurements belong to."""
+    shapes: list[Any] = []
+    for index, (sensor, own) in enumerate(zip(block, y, strict=True), start):
+        with naming(index, sensor):
+            shapes.append(sensor._domain_shape(tuple(own.shape)))
+            if shapes[-1] != shapes[0]:
+                raise ShapeError(
+                    f"{sensor!r} expected a measurement of an image of shape {shapes[0]}, as that of sensor {start}, "
+                    f"got one of shape {tuple(own.shape)}"
+                )
+    return shapes[0]
 
 
 def run_forward(
-    block: StackedPhysics,
+    block: Held,
     x: Any,
     call: str,
     bound: tuple[int, int],
     shared: bool,
     device: str | None,
     expected: Any,
-) -> list[Any]:
+) -> Measurements:
     """Each sensor's measurement."""
     with measured(call, bound):
-        x = _placed(x, device)
+        block, x = _whole(block), _placed(x, device)
         made = forward_each(block, x, _transform(block, shared), bound[0])
-        for index, (sensor, y) in enumerate(zip(block, made, strict=True), bound[0]):
-            if expected is not None and tuple(y.shape) != tuple(expected):
-                raise ShapeError(
-                    f"sensor {index} ({sensor!r}): the factory's sensors are expected to give measurements of one "
-                    f"shape, that of sensor 0, {tuple(expected)}; got {tuple(y.shape)}"
-                )
-        return [_fetched(a, device) for a in made]
+        _check_alike(block, [y.shape for y in made], expected, bound[0])
+        return Parcel(_fetched(a, device) for a in made)
+
+
+def _check_alike(block: StackedPhysics, shapes: Sequence[Any], expected: Any, start: int) -> None:
+    """Refuse a factory's sensor whose measurement has not the shape that sensor 0's has."""
+    if expected is None:
+        return
+    for index, (sensor, shape) in enumerate(zip(block, shapes, strict=True), start):
+        if tuple(shape) != tuple(expected):
+            raise ShapeError(
+                f"sensor {index} ({sensor!r}): the factory's sensors are expected to give measurements of one "
+                f"shape, that of sensor 0, {tuple(expected)}; got {tuple(shape)}"
+            )
 
 
 def run_adjoint(
-    block: StackedPhysics, y: list[Any], call: str, bound: tuple[int, int], shared: bool, device: str | None
+    block: Held, y: Sequence[Any], call: str, bound: tuple[int, int], shared: bool, device: str | None
 ) -> list[Partial]:
     """The block's partial sums of Aᴴ y."""
     with measured(call, bound):
-        y = [_placed(a, device) for a in y]
-        shape = block._domain_shape(Measurements(y).shapes)
+        block, y = _whole(block), [_placed(a, device) for a in y]
+        shape = _image_shape(block, y, bound[0])
         return adjoint_parts(block, y, shape, _transform(block, shared), bound[0])
 
 
 def run_gram(
-    block: StackedPhysics, x: Any, call: str, bound: tuple[int, int], device: str | None
+    block: Held, x: Any, call: str, bound: tuple[int, int], device: str | None, expected: Any
 ) -> list[Partial]:
     """The block's partial sums of AᴴA x."""
     with measured(call, bound):
+        block = _whole(block)
+        if expected is not None:
+            _check_alike(block, [s._range_shape(tuple(x.shape)) for s in block], expected, bound[0])
         return gram_parts(block, _placed(x, device), bound[0])
 
 
-def run_normal(block: StackedPhysics, shape: Any, call: str, bound: tuple[int, int]) -> list[Partial]:
+def run_normal(block: Held, shape: Any, call: str, bound: tuple[int, int]) -> list[Partial]:
     """The block's partial sums of normal operators."""
     with measured(call, bound):
-        return normal_parts(block, shape, bound[0])
+        return normal_parts(_whole(block), shape, bound[0])
 
 
 def run_total(

@@ -146,7 +146,8 @@ class DistributedPhysics(LinearPhysics):
         return self.runner.run("A_adjoint", widened(y, self._result_dtype), calls.adjoint, None)
 
     def _gram(self, x: Any) -> Any:
-        return self.runner.run("A_adjoint_A by the tree", x, calls.gram)
+        add = functools.partial(calls.gram, expected=self.recipe.expected(x.shape))
+        return self.runner.run("A_adjoint_A by the tree", x, add)
 
     def _normal(self, shape: Any) -> Any:
         space = tuple(shape[-self.holding.facts.domain_ndim :])

@@ -6,17 +6,25 @@ A recipe travels once, as a task; what is lost with a worker is made again from 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from dask.base import tokenize
 
-from daskphys.errors import ParameterError, SensorError, describe
+from daskphys.distributed.factories import Chosen, Factory, Mapped, Picked, keep_block, made, make_block
+from daskphys.distributed.parameters import Parameters
+from daskphys.errors import ParameterError, ShapeError, describe
+from daskphys.graph.blocks import Bounds
+from daskphys.graph.builder import GraphBuilder
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.spaces import Sensors
 from daskphys.physics.stack import StackedPhysics, naming, stack
 from daskphys.physics.transform import Plain, Transform
+
+#: Image shapes whose measurements' shapes a recipe remembers.
+SHAPES = 8
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,26 @@ class Facts:
         )
 
 
+@dataclass(frozen=True)
+class Makers:
+    """What makes the operators of sensors one by one.
+
+    Parameters
+    ----------
+    factory
+        ``factory(index, *parameters)`` makes one.
+    parameters
+        Arrays along the sensor axis; the factory gets one entry of each.
+    get
+        Computes a key of a graph on the cluster; needed where parameters are Dask arrays, none of whose chunks
+        may be made by the client.
+    """
+
+    factory: Factory
+    parameters: Parameters = field(default_factory=Parameters)
+    get: Callable[[Any, Any], Any] | None = None
+
+
 class Recipe(abc.ABC):
     """The stack that is distributed, without the parameters of its sensors where the client has none."""
 
@@ -55,8 +83,10 @@ class Recipe(abc.ABC):
     def __len__(self) -> int: ...
 
     @abc.abstractmethod
-    def task(self, start: int, stop: int) -> tuple[Any, ...]:
-        """Function and arguments that make the block ``start … stop-1`` on a worker."""
+    def tasks(
+        self, builder: GraphBuilder, bounds: Bounds, homes: Sequence[Hashable]
+    ) -> list[tuple[Any, ...]]:
+        """Function and arguments that make each block on a worker; what they need is added to `builder`."""
 
     @abc.abstractmethod
     def sensor(self, index: int) -> LinearPhysics:
@@ -74,13 +104,27 @@ class Recipe(abc.ABC):
     def summary(self) -> str:
         """The sensors in a few words."""
 
-    @abc.abstractmethod
     def mapped(self, f: Callable[..., LinearPhysics], *others: Recipe) -> Recipe:
         """The recipe of ``f(sensor, *sensors of others)`` for each sensor; `f` pickles."""
+        recipes = (self, *others)
+        makers = [recipe.makers() for recipe in recipes]
+        counts = tuple(len(m.parameters.arrays) for m in makers)
+        factory = Mapped(f, tuple(m.factory for m in makers), counts, tokenize([r.token for r in recipes]))
+        arrays = tuple(array for m in makers for array in m.parameters.arrays)
+        get = next((m.get for m in makers if m.get is not None), None)
+        return FactoryRecipe(Makers(factory, Parameters(arrays), get), len(self))
+
+    @abc.abstractmethod
+    def makers(self) -> Makers:
+        """What makes the sensors one by one."""
 
     @abc.abstractmethod
     def nbytes(self, start: int, stop: int) -> int:
         """Bytes of parameters that travel with a block."""
+
+    def size(self, start: int, stop: int) -> int:
+        """Bytes of parameters that a block will have on its worker, as far as they are known before it is made."""
+        return self.nbytes(start, stop)
 
     @abc.abstractmethod
     def range_shape(self, shape: Any) -> Any:
@@ -102,12 +146,17 @@ class StackRecipe(Recipe):
         self.template = stack
         self._stack = stack
         self.token = tokenize(stack)
+        # A shape rule is asked of every sensor; of thousands that takes longer than a call, so once a shape.
+        self._range_shape = functools.lru_cache(maxsize=SHAPES)(stack._range_shape)
+        self._domain_shape = functools.lru_cache(maxsize=SHAPES)(stack._domain_shape)
 
     def __len__(self) -> int:
         return len(self._stack)
 
-    def task(self, start: int, stop: int) -> tuple[Any, ...]:
-        return keep_block, self._stack[start:stop]
+    def tasks(
+        self, builder: GraphBuilder, bounds: Bounds, homes: Sequence[Hashable]
+    ) -> list[tuple[Any, ...]]:
+        return [(keep_block, self._stack[start:stop]) for start, stop in bounds]
 
     def sensor(self, index: int) -> LinearPhysics:
         return self._stack.sensors[index]
@@ -120,43 +169,68 @@ class StackRecipe(Recipe):
 
     def mapped(self, f: Callable[..., LinearPhysics], *others: Recipe) -> Recipe:
         if not all(isinstance(other, StackRecipe) for other in others):
-            return FactoryRecipe(Mapped(f, (self, *others)), len(self))
+            return super().mapped(f, *others)
         stacks = (self, *others)
         return StackRecipe(StackedPhysics(tuple(f(*(r.sensor(i) for r in stacks)) for i in range(len(self)))))
+
+    def makers(self) -> Makers:
+        return Makers(Picked(self._stack.sensors))
 
     def nbytes(self, start: int, stop: int) -> int:
         return int(self._stack[start:stop].nbytes)
 
     def range_shape(self, shape: Any) -> Any:
-        return self._stack._range_shape(shape)
+        return self._range_shape(shape)
 
     def domain_shape(self, shapes: Any) -> Any:
-        return self._stack._domain_shape(shapes)
+        return self._domain_shape(shapes)
+
+    @functools.cached_property
+    def _spaces(self) -> tuple[Any, ...]:
+        return tuple(s.range for s in self._stack)
 
     def range(self, owner: Any) -> Sensors:
-        return Sensors(owner, tuple(s.range for s in self._stack))
+        return Sensors(owner, self._spaces)
 
 
 class FactoryRecipe(Recipe):
-    """``factory(index)`` makes each sensor's operator where it lives; all have the shapes of sensor 0."""
+    """A factory makes each sensor's operator where it lives; all have the shapes of sensor 0."""
 
-    def __init__(self, factory: Callable[[int], LinearPhysics], n: int) -> None:
-        self._factory = factory
-        self._n = n
-        self.template = made(factory, 0)
-        self.token = tokenize(factory, n)
+    def __init__(self, makers: Makers, n: int) -> None:
+        self._makers, self._n = makers, n
+        self.token = tokenize(makers.factory, n, makers.parameters)
+        self.template = self.sensor(0)
 
     def __len__(self) -> int:
         return self._n
 
-    def task(self, start: int, stop: int) -> tuple[Any, ...]:
-        return make_block, self._factory, start, stop
+    def tasks(
+        self, builder: GraphBuilder, bounds: Bounds, homes: Sequence[Hashable]
+    ) -> list[tuple[Any, ...]]:
+        taken = self._makers.parameters.add(builder, bounds, homes)
+        return [
+            (make_block, self._makers.factory, start, stop, *(parts[block] for parts in taken))
+            for block, (start, stop) in enumerate(bounds)
+        ]
 
     def sensor(self, index: int) -> LinearPhysics:
-        return made(self._factory, index)
+        factory, parameters, get = self._makers.factory, self._makers.parameters, self._makers.get
+        if get is None:
+            return made(factory, index, tuple(array[index] for array in parameters.arrays))
+        builder = GraphBuilder(f"sensor-{self.token[:12]}")
+        taken = parameters.chosen(range(index, index + 1)).add(builder, ((0, 1),), [None])
+        key = (f"sensor-{self.token}", index)
+        builder.add(key, make_block, factory, index, index + 1, *(parts[0] for parts in taken))
+        sensor: LinearPhysics = get(builder.build(), key)[0]
+        return sensor
 
     def chosen(self, indexes: Sequence[int]) -> Recipe:
-        return FactoryRecipe(Chosen(self._factory, tuple(indexes)), len(indexes))
+        factory, parameters = self._makers.factory, self._makers.parameters.chosen(indexes)
+        makers = Makers(Chosen(factory, tuple(indexes)), parameters, self._makers.get)
+        return FactoryRecipe(makers, len(indexes))
+
+    def makers(self) -> Makers:
+        return self._makers
 
     def expected(self, shape: Any) -> Any:
         return self.template._range_shape(shape)
@@ -164,70 +238,43 @@ class FactoryRecipe(Recipe):
     def summary(self) -> str:
         return f"{self._n} sensors like {self.template!r}"
 
-    def mapped(self, f: Callable[..., LinearPhysics], *others: Recipe) -> Recipe:
-        return FactoryRecipe(Mapped(f, (self, *others)), self._n)
-
     def nbytes(self, start: int, stop: int) -> int:
-        return 0
+        return self._makers.parameters.nbytes(start, stop)
+
+    def size(self, start: int, stop: int) -> int:
+        return self._makers.parameters.size(start, stop)
 
     def range_shape(self, shape: Any) -> Any:
         return (self.template._range_shape(shape),) * self._n
 
     def domain_shape(self, shapes: Any) -> Any:
-        return StackedPhysics((self.template,) * self._n)._domain_shape(shapes)
+        for index, shape in enumerate(shapes):
+            if shape != shapes[0]:
+                raise ShapeError(
+                    f"{self.summary()} expected measurements of one shape, that of sensor 0, {shapes[0]}; got {shape} "
+                    f"for sensor {index}"
+                )
+        with naming(0, self.template):
+            return self.template._domain_shape(shapes[0])
 
     def range(self, owner: Any) -> Sensors:
         return Sensors(owner, (self.template.range,) * self._n)
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """A factory: some of the sensors of another."""
-
-    factory: Callable[[int], LinearPhysics]
-    indexes: tuple[int, ...]
-
-    def __call__(self, index: int) -> LinearPhysics:
-        return made(self.factory, self.indexes[index])
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """A factory: `f` of the sensors that recipes make."""
-
-    f: Callable[..., LinearPhysics]
-    recipes: tuple[Recipe, ...]
-
-    def __call__(self, index: int) -> LinearPhysics:
-        return self.f(*(recipe.sensor(index) for recipe in self.recipes))
-
-    def __dask_tokenize__(self) -> tuple[Any, ...]:
-        return ("Mapped", tokenize(self.f), *(recipe.token for recipe in self.recipes))
-
-
-def keep_block(block: StackedPhysics) -> StackedPhysics:
-    """The recipe of a block that travelled with its parameters."""
-    return block
-
-
-def make_block(factory: Callable[[int], LinearPhysics], start: int, stop: int) -> StackedPhysics:
-    """The recipe of a block that a factory makes."""
-    return StackedPhysics(tuple(made(factory, index) for index in range(start, stop)))
-
-
-def made(factory: Callable[[int], LinearPhysics], index: int) -> LinearPhysics:
-    """One operator of a factory, or an error that names the sensor."""
-    with naming(index, factory):
-        operator = factory(index)
-    if not isinstance(operator, LinearPhysics):
-        raise SensorError(
-            f"sensor {index}: the factory {factory!r} expected to return an operator, got {describe(operator)}"
+def recipe_of(
+    physics: Any,
+    num_operators: int | None,
+    parameters: Any = None,
+    get: Callable[[Any, Any], Any] | None = None,
+) -> Recipe:
+    """The recipe of what a user gives to `distribute`; `get` computes on its cluster."""
+    if parameters is not None and (
+        isinstance(physics, LinearPhysics | list | tuple) or not callable(physics)
+    ):
+        raise ParameterError(
+            f"distribute expected a factory beside parameters, got {describe(physics)}: write a function "
+            f"f(index, parameter) that returns one sensor's operator"
         )
-    return operator
-
-
-def recipe_of(physics: Any, num_operators: int | None) -> Recipe:
-    """The recipe of what a user gives to `distribute`."""
     if isinstance(physics, StackedPhysics):
         given: Recipe = StackRecipe(physics)
     elif isinstance(physics, list | tuple):
@@ -237,11 +284,17 @@ def recipe_of(physics: Any, num_operators: int | None) -> Recipe:
             f"distribute expected operators with a sensor axis, got {physics!r}: write distribute(stack(A, B, …), ctx)"
         )
     elif callable(physics):
-        if not isinstance(num_operators, int) or num_operators < 1:
+        arrays = Parameters.of(parameters)
+        n = arrays.sensors() if arrays.arrays and num_operators is None else num_operators
+        if not isinstance(n, int) or n < 1:
             raise ParameterError(
                 f"distribute(factory) expected num_operators, how many times to call it, got {num_operators!r}"
             )
-        return FactoryRecipe(physics, num_operators)
+        if arrays.arrays and arrays.sensors() != n:
+            raise ParameterError(
+                f"distribute got parameters of {arrays.sensors()} sensors and num_operators={n}"
+            )
+        return FactoryRecipe(Makers(physics, arrays, get if arrays.lazy else None), n)
     else:
         raise ParameterError(
             f"distribute expected a stack, a list of operators or a factory, got {describe(physics)}"

@@ -48,37 +48,37 @@ class Runner:
 
     def _submit(self, name: str, value: Any, add: Callable[..., Any], args: Any) -> tuple[Any, int]:
         """The image goes out, tasks run where their blocks are, the result returns; and how many tasks."""
-        client, blocks = self.ctx.client, self.holding.blocks()
+        client, blocks = self.ctx.client, self.holding.groups()
         sent = self._send(value, blocks, name)
         builder = GraphBuilder(name)
         wanted = add(builder, name, blocks, _refs(sent), *args)
         many = isinstance(wanted, list)
         keys = [r.key for r in wanted] if many else [wanted.key]
         futures = client.get(builder.build(), keys, sync=False)
-        wait_here(self.ctx, futures, set(blocks.homes) - {None})
+        wait_here(self.ctx, futures, set(blocks.homes))
         results = client.gather(futures)
         return results if many else results[0], len(builder)
 
     def _send(self, value: Any, blocks: calls.Blocks, name: str) -> Any:
-        """Futures of the image, or of each sensor's measurement, where they are needed first."""
+        """Futures of the image, or of each block's measurements as one object, where they are needed first."""
         if value is None:
             return None
         if not isinstance(value, Measurements):
-            return self._scatter({f"image-{name}": value}, blocks.homes[0])[f"image-{name}"]
-        keys = [f"measurement-{i}-{name}" for i in range(len(value))]
+            return self._scatter({f"image-{name}": backend.to_numpy(value)}, blocks.homes[0])[f"image-{name}"]
         at_home: dict[Hashable, dict[str, Any]] = {}
-        for (start, stop), _, home in blocks:
-            at_home.setdefault(home, {}).update({keys[i]: value[i] for i in range(start, stop)})
+        keys = {}
+        for bound, _, home in blocks:
+            keys[bound] = f"measurements-{bound[0]}-{name}"
+            own = transport.Parcel(map(backend.to_numpy, value[slice(*bound)]))
+            at_home.setdefault(home, {})[keys[bound]] = own
         futures: dict[str, Future] = {}
-        for home, arrays in at_home.items():  # one round trip for each worker
-            futures.update(self._scatter(arrays, home))
-        return [futures[key] for key in keys]
+        for home, parts in at_home.items():  # one round trip for each worker
+            futures |= self._scatter(parts, home)
+        return {bound: futures[key] for bound, key in keys.items()}
 
-    def _scatter(self, arrays: dict[str, Any], home: Hashable) -> dict[str, Future]:
-        hosts = {key: backend.to_numpy(array) for key, array in arrays.items()}
-        where = None if home is None else [home]
+    def _scatter(self, data: dict[str, Any], home: Hashable) -> dict[str, Future]:
         try:
-            return self.ctx.client.scatter(hosts, workers=where, hash=False)
+            return self.ctx.client.scatter(data, workers=[home], hash=False)
         except KeyError as error:  # the scheduler has just struck this worker off
             raise WorkersGone from error
 
@@ -105,12 +105,14 @@ class Runner:
 
 
 def _refs(sent: Any) -> Any:
-    return [Ref(f.key) for f in sent] if isinstance(sent, list) else None if sent is None else Ref(sent.key)
+    if isinstance(sent, dict):
+        return {bound: Ref(future.key) for bound, future in sent.items()}
+    return None if sent is None else Ref(sent.key)
 
 
 def _nbytes(value: Any) -> int:
     if value is None:
         return 0
-    if isinstance(value, list | tuple):
-        return sum(_nbytes(v) for v in value)
-    return int(transport.sizeof(value))
+    if isinstance(value, list):
+        return sum(map(_nbytes, value))
+    return int(value.nbytes if isinstance(value, Measurements) else transport.sizeof(value))

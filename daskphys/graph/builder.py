@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from dask.core import flatten
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
-from dask.task_spec import List, Task, TaskRef
+from dask.task_spec import GraphNode, List, Task, TaskRef
 
 Ref: TypeAlias = TaskRef
 
@@ -28,12 +28,15 @@ class GraphBuilder:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._layers: dict[str, dict[Any, Task]] = {}
+        self._layers: dict[str, dict[Any, GraphNode]] = {}
         self._pins: dict[str, Hashable] = {}
         self._place: dict[Any, tuple[int, str]] = {}  # the level and the layer of each key
 
     def __len__(self) -> int:
         return len(self._place)
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._place
 
     def add(
         self,
@@ -47,13 +50,18 @@ class GraphBuilder:
 
         A `layer` of its own name is what a Dask collection needs for its keys.
         """
-        task = Task(key, function, *(List(*a) if isinstance(a, list) else a for a in args))
+        return self.adopt(
+            Task(key, function, *(List(*a) if isinstance(a, list) else a for a in args)), worker, layer
+        )
+
+    def adopt(self, task: GraphNode, worker: Hashable = None, layer: str | None = None) -> Ref:
+        """Add a task that another graph has made; what it needs is added before it."""
         level = max((self._place[k][0] for k in task.dependencies if k in self._place), default=-1) + 1
         name = layer or f"{self.name}-{level}-{worker}"
-        self._layers.setdefault(name, {})[key] = task
+        self._layers.setdefault(name, {})[task.key] = task
         self._pins[name] = worker
-        self._place[key] = (level, name)
-        return TaskRef(key)
+        self._place[task.key] = (level, name)
+        return TaskRef(task.key)
 
     def build(self, inputs: Iterable[Any] = ()) -> HighLevelGraph:
         """The graph, on top of the graphs of Dask collections `inputs`."""

@@ -161,8 +161,8 @@ class LinearPhysics(Hooks):
         # A hook may return what it was given, or a view of it; what a user writes into a result is not the image.
         given = list(x) if isinstance(x, Measurements) else [x]
         if isinstance(result, Measurements):
-            return result.map(lambda a: backend.apart(a, given))
-        return backend.apart(result, given)
+            return Measurements(backend.apart(list(result), given))
+        return backend.apart([result], given)[0]
 
     @property
     def H(self) -> LinearPhysics:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
-from daskphys.distributed import DistributedContext, distribute
+from daskphys.distributed import DistributedContext, calls, distribute
 from daskphys.distributed.physics import DistributedPhysics
+from daskphys.graph.builder import GraphBuilder
 from daskphys.physics import Measurements, StackedPhysics
 
 
@@ -77,7 +78,7 @@ def test_the_tree_forced(threads: DistributedContext, blurs: StackedPhysics, ima
     D = distribute(blurs, threads)
     merged, tree = D.A_adjoint_A(image), D.A_adjoint_A(image, method="tree")
     assert np.linalg.norm(tree - merged) <= 1e-6 * np.linalg.norm(merged)
-    assert (D.report().method, D.report().tasks) == ("A_adjoint_A by the tree", len(blurs) + 1)
+    assert (D.report().method, D.report().tasks) == ("A_adjoint_A by the tree", 3 + 1)
     other = distribute(blurs, threads, chunks=3)
     np.testing.assert_array_equal(other.A_adjoint_A(image, method="tree"), tree)
 
@@ -89,9 +90,15 @@ def test_a_tree_of_several_levels(threads: DistributedContext, image: np.ndarray
     plain = stack(*[Blur(rng.random((3, 3)), padding="valid") for _ in range(70)])
     D = distribute(plain, threads)
     y = plain(image)
-    np.testing.assert_array_equal(D.A_adjoint(y), plain.A_adjoint(y))
-    # 70 blocks, 5 nodes of up to 16, the root.
-    assert D.report().tasks == 70 + 5 + 1
+    expected = plain.A_adjoint(y)
+    np.testing.assert_array_equal(D.A_adjoint(y), expected)
+    assert D.report().tasks == 3 + 1  # the 70 blocks of three workers, as three
+    builder, blocks = GraphBuilder("by-block"), D.holding.blocks()
+    sent = [builder.add(f"y{i}", np.copy, a) for i, a in enumerate(y)]
+    root = calls.adjoint(builder, "by-block", blocks, sent, image.shape)
+    # 70 measurements, 70 blocks, 5 nodes of up to 16, the root.
+    assert len(builder) == 70 + 70 + 5 + 1
+    np.testing.assert_array_equal(threads.client.get(builder.build(), root.key), expected)
 
 
 def test_algebra_on_a_distributed_operator(

@@ -1,0 +1,94 @@
+"""Functions that make the operators of sensors where they live; they pickle and are small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dask.base import tokenize
+
+from daskphys.errors import ParameterError, SensorError, describe
+from daskphys.physics.base import LinearPhysics
+from daskphys.physics.stack import StackedPhysics, naming
+
+Factory = Callable[..., LinearPhysics]
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A factory: sensors that are there."""
+
+    sensors: tuple[LinearPhysics, ...]
+
+    def __call__(self, index: int) -> LinearPhysics:
+        return self.sensors[index]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A factory: some of the sensors of another."""
+
+    factory: Factory
+    indexes: tuple[int, ...]
+
+    def __call__(self, index: int, *parameters: Any) -> LinearPhysics:
+        return made(self.factory, self.indexes[index], parameters)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A factory: `f` of the sensors that others make.
+
+    Parameters
+    ----------
+    f
+        Takes as many operators as there are factories.
+    factories, counts
+        Each factory, and how many parameters it takes; they come one after the other.
+    token
+        What tells it from others without a look at the sensors.
+    """
+
+    f: Factory
+    factories: tuple[Factory, ...]
+    counts: tuple[int, ...]
+    token: str
+
+    def __call__(self, index: int, *parameters: Any) -> LinearPhysics:
+        operators, first = [], 0
+        for factory, count in zip(self.factories, self.counts, strict=True):
+            operators.append(made(factory, index, parameters[first : first + count]))
+            first += count
+        return self.f(*operators)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return ("Mapped", tokenize(self.f), self.token)
+
+
+def keep_block(block: StackedPhysics) -> StackedPhysics:
+    """The recipe of a block that travelled with its parameters, or that another worker had."""
+    return block
+
+
+def make_block(factory: Factory, start: int, stop: int, *parameters: Any) -> StackedPhysics:
+    """The recipe of a block that a factory makes; each of `parameters` holds the block's sensors in front."""
+    for number, parameter in enumerate(parameters):
+        if len(parameter) != stop - start:
+            raise ParameterError(
+                f"distribute expected parameters[{number}] to have {stop - start} entries for the sensors {start} to "
+                f"{stop - 1}, got a chunk of shape {tuple(parameter.shape)}: its Dask array says other chunks than it has"
+            )
+    own = [tuple(p[k] for p in parameters) for k in range(stop - start)]
+    return StackedPhysics(tuple(made(factory, start + k, own[k]) for k in range(stop - start)))
+
+
+def made(factory: Factory, index: int, parameters: tuple[Any, ...] = ()) -> LinearPhysics:
+    """One operator of a factory, or an error that names the sensor."""
+    with naming(index, factory):
+        operator = factory(index, *parameters)
+    if not isinstance(operator, LinearPhysics):
+        raise SensorError(
+            f"sensor {index}: the factory {factory!r} expected to return an operator, got {describe(operator)}"
+        )
+    return operator
