@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,7 +18,7 @@ from daskphys.krylov.cg import CG
 from daskphys.krylov.lanczos import Lanczos
 from daskphys.krylov.lsmr import LSMR
 from daskphys.krylov.lsqr import LSQR
-from daskphys.physics import Blur, StackedPhysics, gaussian_blur, stack
+from daskphys.physics import Blur, LinearPhysics, StackedPhysics, gaussian_blur, stack, value
 
 SOLVERS = (CG(1e-5, 25), CG(1e-5, 25, lam=0.1), LSQR(1e-5, 25), LSMR(1e-5, 25, lam=0.01))
 ENDLESS = LSMR(0.0, 1_000_000)
@@ -27,6 +29,17 @@ Check = Callable[[DistributedContext], None]
 def valid(n: int) -> StackedPhysics:
     """Blurs whose normal operators do not merge."""
     return stack(*[Blur(gaussian_blur(0.6 + 0.1 * i), padding="valid") for i in range(n)])
+
+
+@contextlib.contextmanager
+def local_cluster(n_workers: int, **options: Any) -> Iterator[DistributedContext]:
+    """A user's own cluster, in this process."""
+    options |= {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}
+    with (
+        LocalCluster(n_workers=n_workers, processes=False, silence_logs=50, **options) as cluster,
+        Client(cluster) as client,
+    ):
+        yield DistributedContext(client)
 
 
 def assert_same_solve(D: DistributedPhysics, A: StackedPhysics, x: np.ndarray, solver: Any, x0: Any) -> None:
@@ -132,20 +145,8 @@ def test_a_product_moves_an_image_down_and_up(
 
     A, x = valid(n_sensors), np.random.default_rng(0).random((128, 192), dtype=np.float32)
     y = A(x)
-    with (
-        LocalCluster(
-            n_workers=n_workers,
-            threads_per_worker=2,
-            processes=False,
-            protocol="tcp",
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            worker_dashboard_address="127.0.0.1:0",
-            silence_logs=50,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        D = distribute(A, DistributedContext(client))
+    with local_cluster(n_workers, threads_per_worker=2, protocol="tcp", host="127.0.0.1") as ctx:
+        D = distribute(A, ctx)
         D._solve(CG(0.0, 1), y, x.shape)
         monkeypatch.setattr(TCP, "write", write)
         totals = []
@@ -194,3 +195,40 @@ def test_an_error_of_a_sensor_names_it(threads: Any, mixed: Any, image: Any, not
     with pytest.raises(Exception, match="sensor"):
         D._solve(LSMR(0.0, 5), y.map(lambda a: a[..., :-1, :]), image.shape)
     nothing_stays(threads)
+
+
+def test_a_worker_that_joins_takes_part_in_the_next_solve(mixed: Any, image: np.ndarray) -> None:
+    solver, y = LSMR(1e-5, 10), mixed(image)
+    expected = mixed._solve(solver, y, image.shape)
+    with local_cluster(1) as ctx:
+        D = distribute(mixed, ctx)
+        for n in (1, 2):
+            ctx.client.cluster.scale(n)
+            while ctx.world_size < n:
+                time.sleep(0.02)
+            np.testing.assert_array_equal(D._solve(solver, y, image.shape).x, expected.x)
+            assert len({entry.worker for entry in D.report().blocks}) == n
+
+
+@value
+class Aligned(LinearPhysics):
+    """The identity, which refuses what NumPy would sum in another order."""
+
+    label: float
+    domain_ndim = 2
+
+    def _forward(self, x: Any) -> Any:
+        if not x.flags.aligned:
+            raise ValueError("an array that is not aligned")
+        return x
+
+    def _adjoint(self, y: Any, shape: Any) -> Any:
+        return self._forward(y)
+
+
+def test_arrays_arrive_aligned() -> None:
+    A = stack(*[Aligned(float(i)) for i in range(6)])
+    x = np.random.default_rng(0).random((64, 64), dtype=np.float32)
+    with local_cluster(3, protocol="tcp", host="127.0.0.1") as ctx:
+        for solver, x0 in ((CG(0.0, 3), x), (LSMR(0.0, 3), None), (LSMR(0.0, 3), x)):
+            assert_same_solve(distribute(A, ctx), A, x + 1, solver, x0)

@@ -95,8 +95,8 @@ class Link:
 async def write(comm: Comm, message: dict[str, Any]) -> int:
     """Send a message whose arrays are not copied; the bytes on the wire.
 
-    Dask receives the first array of a message together with its head, at an odd address, and NumPy sums an array
-    that is not aligned in another order: an empty one goes first.
+    Dask receives the first array of a message together with its head, at an odd address (`aligned` says why that
+    matters): an empty one goes first.
     """
     wrapped = {k: to_serialize(v) if isinstance(v, _SENT_APART) else v for k, v in message.items()}
     sent = await comm.write({"first": to_serialize(np.empty(0, np.uint8)), **wrapped})
@@ -109,6 +109,11 @@ _SENT_APART = (np.ndarray, BaseException)
 def _same_process(comm: Comm) -> bool:
     """Whether a connection passes references."""
     return str(comm.peer_address).startswith("inproc://")
+
+
+def aligned(a: np.ndarray) -> np.ndarray:
+    """An array at an address that fits its numbers, a copy where need be: NumPy may sum others in another order."""
+    return np.require(a, requirements="A")
 
 
 def packed(sums: Sums) -> dict[str, Any]:

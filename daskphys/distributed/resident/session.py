@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from daskphys.distributed.resident.link import Link, PeerLost, unpacked
+from daskphys.distributed.resident.link import Link, PeerLost, aligned, unpacked
 from daskphys.distributed.resident.part import Form, Part, Sums, joined
 from daskphys.distributed.resident.tree import Node
 
@@ -102,7 +102,7 @@ class Session:
         missing = {i for run in self.part.runs for i in range(*run.bound)} - set(self.y)
         if missing:
             raise PeerLost(self._node.address, f"it has no measurements of sensors {sorted(missing)}")
-        return self.y
+        return {i: aligned(a) for i, a in self.y.items()}
 
     def total(self, own: Sums, answers: list[dict[str, Any]]) -> Sums:
         """Its own partial sums and those from below."""

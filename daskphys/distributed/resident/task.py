@@ -8,7 +8,7 @@ from typing import Any
 
 from distributed import get_worker, secede
 
-from daskphys.distributed.resident.link import PeerLost
+from daskphys.distributed.resident.link import PeerLost, aligned
 from daskphys.distributed.resident.session import Share
 from daskphys.distributed.resident.system import Job, ResidentSystem
 from daskphys.krylov.system import Solution
@@ -48,5 +48,5 @@ def run_solver(solver: Callable[..., Solution], job: Job, x0: Any, told: bool) -
     # Blocks of a lost worker may be made again here: they need the place that this task has.
     secede()
     with ResidentSystem(worker, job, key) as system:
-        solution = solver(system, x0, system.progress if told else None)
+        solution = solver(system, None if x0 is None else aligned(x0), system.progress if told else None)
         return Outcome(solution, worker.name, system.products, system.rebuilt, system.end())
