@@ -22,7 +22,7 @@ from daskphys.physics import Blur, StackedPhysics, gaussian_blur, stack
 
 pytestmark = pytest.mark.slow
 
-X = np.random.default_rng(0).random((96, 96), dtype=np.float32)
+X = np.random.default_rng(0).random((64, 64), dtype=np.float32)
 
 
 def pids_of(ctx: DistributedContext, n: int = 2) -> dict[Any, int]:
@@ -59,7 +59,7 @@ def patient() -> Iterator[DistributedContext]:
 
 
 class Killer:
-    """A callback that kills a process when it has heard a number of times, and a moment later."""
+    """A callback that kills a process a moment after it has heard a number of times."""
 
     def __init__(self, pid: int, times: int, delay: float) -> None:
         self.pid, self.times, self.delay = pid, times, delay
@@ -86,7 +86,7 @@ def test_ten_kills_at_random_moments(
         assert set(homes) <= set(pids)
         assert len(set(homes)) > 1
         victim = homes[0] if number % 4 < 2 else homes[-1]  # the root, or another
-        killer = Killer(pids[victim], int(rng.integers(1, 3)), float(rng.uniform(0, 0.1)))
+        killer = Killer(pids[victim], 1, float(rng.uniform(0, 0.1)))
         got = D._solve(solver, y, X.shape, None, killer)
         assert killer.heard >= killer.times
         np.testing.assert_array_equal(got.x, expected[solver].x)
