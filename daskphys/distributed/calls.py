@@ -133,10 +133,22 @@ def normal(builder: GraphBuilder, call: str, blocks: Blocks, shape: Any) -> Ref:
 
 
 def _whole(block: Held) -> StackedPhysics:
-    """The sensors of a block, or of several, as one."""
+    """The sensors of a block, or of several, as one; the same one at every call, for what is derived of it."""
     if isinstance(block, StackedPhysics):
         return block
-    return block[0] if len(block) == 1 else StackedPhysics(tuple(s for part in block for s in part))
+    first, *others = block
+    if not others:
+        return first
+    kept = first.__dict__.get("_joined")
+    if (
+        kept is None
+        or len(kept[0]) != len(others)
+        or any(a is not b for a, b in zip(kept[0], others, strict=True))
+    ):
+        kept = (others, StackedPhysics(tuple(sensor for part in block for sensor in part)))
+        first.__dict__["_joined"] = kept
+    whole: StackedPhysics = kept[1]
+    return whole
 
 
 def _transform(block: StackedPhysics, shared: bool) -> Transform:

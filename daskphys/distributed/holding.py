@@ -16,7 +16,8 @@ from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.factories import keep_block
-from daskphys.distributed.recipes import Facts, Recipe, StackRecipe
+from daskphys.distributed.facts import Facts
+from daskphys.distributed.recipes import Recipe, StackRecipe
 from daskphys.distributed.waiting import until_done, wait_here
 from daskphys.errors import DaskphysWarning, ParameterError
 from daskphys.graph.blocks import Bounds

@@ -1,4 +1,4 @@
-"""How a block of sensors is made on a worker, and what the client knows of the whole stack.
+"""How a block of sensors is made on a worker, and the shapes that the client knows of the whole stack.
 
 A recipe travels once, as a task; what is lost with a worker is made again from it by the scheduler.
 """
@@ -21,36 +21,9 @@ from daskphys.graph.builder import GraphBuilder
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.spaces import Sensors
 from daskphys.physics.stack import StackedPhysics, naming, stack
-from daskphys.physics.transform import Plain, Transform
 
 #: Image shapes whose measurements' shapes a recipe remembers.
 SHAPES = 8
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the sensors of a block, or of the whole stack, have in common."""
-
-    transform: Transform
-    normal_kind: Any
-    domain_ndim: int
-    nbytes: int
-    makes_complex: bool  # whether a real image has a complex sum over sensors
-
-    @classmethod
-    def of(cls, block: StackedPhysics) -> Facts:
-        wide = block._result_dtype("float32") != "float32"
-        return cls(block.transform, block.normal_kind, block.domain_ndim, block.nbytes, wide)
-
-    def joined(self, other: Facts) -> Facts:
-        same = self.transform == other.transform
-        return Facts(
-            self.transform if same else Plain(),
-            self.normal_kind if self.normal_kind == other.normal_kind else None,
-            max(self.domain_ndim, other.domain_ndim),
-            self.nbytes + other.nbytes,
-            self.makes_complex or other.makes_complex,
-        )
 
 
 @dataclass(frozen=True)
