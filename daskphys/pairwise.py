@@ -75,13 +75,16 @@ class PairwiseSum:
 
     @classmethod
     def join(
-        cls, blocks: Iterable[Iterable[Partial]], add: Callable[[Any, Any], Any] = operator.add
+        cls,
+        blocks: Iterable[Iterable[Partial]],
+        add: Callable[[Any, Any], Any] = operator.add,
+        given_up: bool = False,
     ) -> PairwiseSum:
-        """The sum of neighbouring blocks, whose parts stay as they were."""
+        """The sum of neighbouring blocks, whose parts stay as they were unless they are `given_up`."""
         joined = cls(add)
         for parts in blocks:
             for part in parts:
-                joined._push(Partial(part.start, part.stop, part.value))
+                joined._push(part if given_up else Partial(part.start, part.stop, part.value))
         return joined
 
     def total(self) -> Any:

@@ -16,10 +16,14 @@ from daskphys.distributed.equals import first_equal
 from daskphys.distributed.holding import Holding
 from daskphys.distributed.recipes import Recipe, recipe_of
 from daskphys.distributed.report import Call, Report
+from daskphys.distributed.resident import solving
 from daskphys.distributed.runner import Runner
 from daskphys.errors import ContextClosedError, DaskphysError, DeviceError, ParameterError, checks_keywords
 from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
+from daskphys.krylov.cg import CG
+from daskphys.krylov.lanczos import Lanczos
+from daskphys.krylov.system import Progress, Solution
 from daskphys.markup import bytes_text, counted, listed
 from daskphys.physics.base import Gram, LinearPhysics
 from daskphys.physics.measurements import Measurements
@@ -169,6 +173,13 @@ class DistributedPhysics(LinearPhysics):
     def _weighted_normal(self, shape: Any, weights: Any) -> LinearPhysics:
         return weighted_normal(self, shape, weights)
 
+    def _solve(
+        self, solver: Any, y: Any, shape: Any, x0: Any = None, progress: Progress | None = None
+    ) -> Solution:
+        if self.normal_kind is not None and isinstance(solver, CG | Lanczos):
+            return super()._solve(solver, y, shape, x0, progress)  # beside the image: nothing to communicate
+        return solving.solve(self, solver, y, shape, x0, progress)
+
     # -- algebra: sensor by sensor, as the plain stack's, so that the bits are the same ----------------------
 
     def _mapped(self, f: Callable[..., LinearPhysics], *others: Recipe) -> DistributedPhysics:
@@ -199,7 +210,9 @@ class DistributedPhysics(LinearPhysics):
         before = self.runner.last
         result = super().A_dagger(y, rtol)
         if self.runner.last is not None and self.runner.last is not before:
-            self.runner.last = replace(self.runner.last, method="A_dagger, of which this is A_adjoint")
+            self.runner.last = replace(
+                self.runner.last, method=f"A_dagger, of which this is {self.runner.last.method}"
+            )
         return result
 
     A_dagger.__doc__ = LinearPhysics.A_dagger.__doc__

@@ -23,6 +23,8 @@ class Call:
     transforms: int = 0
     attempts: int = 1
     algorithm: str = ""
+    bytes_between: int = 0
+    blocks: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True)

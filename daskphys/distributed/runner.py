@@ -86,8 +86,8 @@ class Runner:
 
     def report(self, last: Call) -> Report:
         """What a call did, asked of the workers that did it."""
-        entries, between = [], 0
-        if last.tasks:
+        entries, between = list(last.blocks), last.bytes_between
+        if last.tasks and not entries:
             for mine, taken in self.ctx.client.run(ledger.fetch, last.name).values():
                 entries.extend(mine)
                 between += taken

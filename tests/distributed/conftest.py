@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 from daskphys.distributed import DistributedContext
+from daskphys.distributed.resident.residence import residence
 from daskphys.physics import Blur, StackedPhysics, gaussian_blur, stack
 
 
@@ -41,3 +44,30 @@ def mixed() -> StackedPhysics:
     """A ragged stack whose normal operators do not merge."""
     paddings = ("circular", "valid", "replicate", "reflect", "valid")
     return stack(*[Blur(gaussian_blur(0.6 + 0.2 * i), padding=p) for i, p in enumerate(paddings)])
+
+
+@pytest.fixture(scope="session")
+def left_of_solves() -> Callable[[DistributedContext], dict[str, Any]]:
+    """A function: what the workers of a context keep of solves, by worker; those that keep nothing are not named."""
+
+    def look(dask_worker: Any) -> Any:
+        keys = [k for k in dask_worker.data if str(k).startswith(("measurements", "start-", "solve-"))]
+        return len(residence(dask_worker).sessions), keys
+
+    def left(ctx: DistributedContext) -> dict[str, Any]:
+        return {w: found for w, found in ctx.client.run(look).items() if found != (0, [])}
+
+    return left
+
+
+@pytest.fixture(scope="session")
+def nothing_stays(left_of_solves: Callable[..., dict[str, Any]]) -> Callable[[DistributedContext], None]:
+    """A function: wait until the workers of a context keep nothing of solves."""
+
+    def check(ctx: DistributedContext) -> None:
+        deadline = time.monotonic() + 20
+        while (left := left_of_solves(ctx)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not left
+
+    return check

@@ -1,0 +1,202 @@
+"""A solve as the client sees it: one task to order, its progress to hear, and one result."""
+
+from __future__ import annotations
+
+import queue
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from distributed import Future
+
+from daskphys import backend
+from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.holding import Holding
+from daskphys.distributed.ledger import Entry
+from daskphys.distributed.report import Call
+from daskphys.distributed.resident.hearing import listening
+from daskphys.distributed.resident.part import Form
+from daskphys.distributed.resident.residence import settle
+from daskphys.distributed.resident.session import Plan
+from daskphys.distributed.resident.system import Job
+from daskphys.distributed.resident.task import Outcome, run_solver
+from daskphys.distributed.resident.tree import Block
+from daskphys.distributed.waiting import WATCH, WorkersGone, until_done, wait_here
+from daskphys.krylov.system import Progress, Solution
+from daskphys.markup import counted
+from daskphys.physics.system import scalars_shape
+
+
+def solve(
+    operator: Any, solver: Callable[..., Solution], y: Any, shape: Any, x0: Any, progress: Progress | None
+) -> Solution:
+    """What `solver` makes of ``operator x = y``, on the workers that hold the operator's blocks.
+
+    Parameters
+    ----------
+    operator : DistributedPhysics
+        The operator; its report is that of the solve afterwards.
+    solver
+        One of `daskphys.krylov`, or any callable like them that pickles.
+    y, x0 : Measurements or None, array or None
+        The measurements (None for a solver that uses AᴴA alone), and where to start from.
+    shape
+        That of x.
+    progress
+        Is told of iterations, at most ten a second, and of the last one.  What it raises ends the solve.
+
+    Raises
+    ------
+    WorkersLostError
+        Workers were lost in each of several attempts.
+    """
+    begin, name = time.perf_counter(), uuid.uuid4().hex[:12]
+    title = getattr(solver, "__name__", type(solver).__name__)
+    given = [*(() if y is None else y), *(() if x0 is None else (x0,))]
+    facts, ctx = operator.holding.facts, operator.ctx
+    form = Form(
+        tuple(shape),
+        scalars_shape(operator, shape),
+        transform=facts.transform.outline(),
+        wide=facts.makes_complex or any(map(backend.is_complex, given)),
+        device=ctx.device,
+    )
+    settle(ctx.client)
+
+    def attempt(number: int) -> tuple[Outcome, int]:
+        order = _Order(ctx, operator.holding, f"{name}-{number}", progress)
+        return order.run(solver, y, x0, form), number
+
+    try:
+        outcome, number = until_done(title, attempt)
+    except _Raised as raised:
+        raise raised.error from None
+    solution, shares = outcome.solution, outcome.shares
+    operator.runner.last = Call(
+        name,
+        f"{title}, {counted(solution.iterations, 'iteration')}, {counted(outcome.products, 'product')}, resident on "
+        f"worker {outcome.worker} of {len(shares)}",
+        tasks=1,
+        seconds=time.perf_counter() - begin,
+        bytes_sent=sum(map(backend.nbytes, given)),
+        bytes_returned=int(solution.x.nbytes),
+        attempts=number + outcome.rebuilt,
+        bytes_between=sum(share.sent for share in shares),
+        blocks=tuple(Entry(s.worker, *run) for s in shares for run in s.runs),
+    )
+    return replace(solution, x=backend.like(solution.x, given[0])) if given else solution
+
+
+class _Raised(Exception):
+    """The client's own `progress` raised `error`: that is no loss of a worker, whatever its type."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class _Order:
+    """One attempt at a solve."""
+
+    def __init__(
+        self, ctx: DistributedContext, holding: Holding, name: str, progress: Progress | None
+    ) -> None:
+        self._ctx, self._client, self._name, self._progress = ctx, ctx.client, name, progress
+        self._blocks = holding.blocks()
+
+    def run(self, solver: Any, y: Any, x0: Any, form: Form) -> Outcome:
+        homes, sent = self._homes(), list[Future]()
+        try:
+            return self._run(solver, y, x0, form, homes, sent)
+        finally:
+            for future in sent:  # not when they are collected: a traceback may hold them for long
+                future.release()
+
+    def _run(self, solver: Any, y: Any, x0: Any, form: Form, homes: list[str], sent: list[Future]) -> Outcome:
+        keys: dict[str, Any] = {}
+        for number, (home, arrays) in enumerate(self._at_home(y, homes).items()):
+            sent.append(self._send(f"measurements-{self._name}-{number}", arrays, home))
+            keys[home] = sent[-1].key
+        if x0 is not None:
+            sent.append(self._send(f"start-{self._name}", backend.to_numpy(x0), homes[0]))
+        blocks = tuple(
+            Block(*bound, ref.key) for bound, ref in zip(self._blocks.bounds, self._blocks.refs, strict=True)
+        )
+        future = self._client.submit(
+            run_solver,
+            solver,
+            Job(self._name, blocks, tuple(homes), Plan(form, keys)),
+            None if x0 is None else sent[-1],
+            self._progress is not None,
+            key=f"solve-{self._name}",
+            workers=[homes[0]],
+            allow_other_workers=True,
+            pure=False,
+        )
+        sent.append(future)
+        try:
+            return self._followed(future, homes[0])
+        except BaseException:  # an interrupt too
+            future.cancel()
+            raise
+
+    def _at_home(self, y: Any, homes: list[str]) -> dict[str, dict[int, Any]]:
+        """Worker → the measurements of its sensors."""
+        found: dict[str, dict[int, Any]] = {}
+        if y is not None:
+            for (start, stop), home in zip(self._blocks.bounds, homes, strict=True):
+                found.setdefault(home, {}).update({i: backend.to_numpy(y[i]) for i in range(start, stop)})
+        return found
+
+    def _homes(self) -> list[str]:
+        """Where each block is now, when all are there: where it was placed, if it still is."""
+        futures = [Future(ref.key, self._client) for ref in self._blocks.refs]
+        wait_here(self._ctx, futures, set(self._blocks.homes) - {None})
+        where = self._client.who_has(futures)
+        homes = []
+        for future, home in zip(futures, self._blocks.homes, strict=True):
+            there = where.get(future.key, ())
+            if not there:
+                raise WorkersGone(f"{future.key} is on no worker")
+            homes.append(str(home if home in there else min(there)))
+        return homes
+
+    def _send(self, key: str, value: Any, home: str) -> Future:
+        try:
+            return self._client.scatter({key: value}, workers=[home], hash=False)[key]
+        except KeyError as error:  # the scheduler has just struck this worker off
+            raise WorkersGone from error
+
+    def _followed(self, future: Future, root: str) -> Outcome:
+        """The result, when it is there."""
+        heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        future.add_done_callback(lambda _: heard.put(None))
+        with listening(self._client, self._name, heard):
+            last = 0
+            while not future.done():
+                try:
+                    told = heard.get(timeout=WATCH)
+                except queue.Empty:
+                    self._check(root)
+                    continue
+                if told is not None:
+                    last = told["iteration"]
+                    self._tell(last, told["residual"])
+            outcome: Outcome = future.result()
+        if outcome.solution.iterations > last:
+            self._tell(outcome.solution.iterations, outcome.solution.residual)
+        return outcome
+
+    def _check(self, root: str) -> None:
+        """Soft pins to a worker that is gone may pend for ever (`waiting.wait_here`)."""
+        if root not in {w.address for w in self._ctx.require_workers().values()}:
+            raise WorkersGone(f"{root}, which was to run the solver, is gone")
+
+    def _tell(self, iteration: int, residual: float) -> None:
+        if self._progress is not None:
+            try:
+                self._progress(iteration, residual)
+            except Exception as error:
+                raise _Raised(error) from error
