@@ -13,6 +13,7 @@ from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
+from daskphys.physics.cost import Cost, fft_flops, nbytes
 from daskphys.physics.spaces import check_channels
 from daskphys.physics.transform import RealFFT, Transform
 from daskphys.physics.value import value
@@ -89,6 +90,13 @@ class FourierMultiplier(LinearPhysics):
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return self.transform.lower(self._adjoint_to(y, shape, self.transform), shape)
+
+    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
+        lifted, kind = transform.lifted(shape, dtype)
+        own = kind if backend.is_complex(self.multiplier) else backend.real_name(kind)
+        flops = fft_flops(tuple(shape), len(self.sizes)) + 6.0 * backend.size(lifted)
+        kept = nbytes(tuple(self.multiplier.shape), own)
+        return Cost(1, flops, self.nbytes, kept, nbytes(lifted, kind), nbytes(shape, dtype))
 
     def _range_shape(self, shape: Any) -> Any:
         if tuple(shape[-len(self.sizes) :]) != self.sizes:
