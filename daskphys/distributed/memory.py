@@ -64,10 +64,7 @@ def _free_bytes() -> int:
     """Bytes that glibc's allocator has free in its arenas; 0 with another allocator."""
 
     class Info(ctypes.Structure):
-        _fields_ = [
-            (name, ctypes.c_size_t)
-            for name in _MALLINFO
-        ]
+        _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO]
 
     try:
         mallinfo2 = ctypes.CDLL(None).mallinfo2

@@ -183,7 +183,9 @@ class MergedOnWorkers:
             cost, size = sensor._gram_cost(piece.shape(shape), dtype), nbytes(piece.shape(shape), dtype)
             step = sensor.transform.at_image_size().cost(piece.shape(shape), dtype)
             works[ref.key] = Work(cost.transforms, cost.flops, 2 * step.result, size, cost.kept)
-        given: dict[Hashable, tuple[int, Hashable]] = {f"image-{i}-plan": (nbytes(p.shape(shape), dtype), p.home) for i, p in enumerate(pieces)}
+        given: dict[Hashable, tuple[int, Hashable]] = {
+            f"image-{i}-plan": (nbytes(p.shape(shape), dtype), p.home) for i, p in enumerate(pieces)
+        }
         tasks = builder.tasks()
         threads = {address: w.threads for address, w in workers.items()}
         product = account(

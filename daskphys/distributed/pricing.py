@@ -9,7 +9,8 @@ from typing import Any
 
 from daskphys.distributed import calls
 from daskphys.distributed.cluster import WorkerInfo
-from daskphys.distributed.recipes import Facts, Recipe
+from daskphys.distributed.facts import Facts
+from daskphys.distributed.recipes import Recipe
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.plan import Account, Work, account
 from daskphys.graph.tree import join

@@ -10,13 +10,20 @@ from daskphys import backend
 from daskphys.errors import ShapeError
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics import leastsquares
-from daskphys.physics.cost import Cost, summed
+from daskphys.physics.algebracost import (
+    AdjointCost,
+    ComposedCost,
+    GramCost,
+    PseudoInverseCost,
+    ScaledCost,
+    SumCost,
+)
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.spaces import Images, Sensors, shape_of
 from daskphys.physics.transform import After, Plain, Transform
 
 
-class AdjointHooks(Hooks):
+class AdjointHooks(AdjointCost):
     """Aᴴ."""
 
     parent: Hooks
@@ -44,17 +51,11 @@ class AdjointHooks(Hooks):
     def _result_dtype(self, dtype: str) -> str:
         return self.parent._result_dtype(dtype)
 
-    def _cost(self, shape: Any, dtype: str) -> Cost:
-        return self.parent._adjoint_cost(self.parent._domain_shape(shape), dtype)
-
-    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
-        return self.parent._cost(self.parent._domain_shape(shape), dtype)
-
     def __repr__(self) -> str:
         return f"{self.parent!r}.H"
 
 
-class ComposedHooks(Hooks):
+class ComposedHooks(ComposedCost):
     """``left @ right``: first `right`, then `left`."""
 
     left: Hooks
@@ -99,31 +100,11 @@ class ComposedHooks(Hooks):
             return self.left._adjoint(y, between)
         return self.left._adjoint_to(y, between, transform.then)
 
-    def _cost(self, shape: Any, dtype: str) -> Cost:
-        between = self._between(shape)
-        return self.right._cost(shape, dtype).then(self.left._cost(between, self.right._result_dtype(dtype)))
-
-    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
-        first = self.left._adjoint_cost(self._between(shape), dtype)
-        return first.then(self.right._adjoint_cost(shape, self.left._result_dtype(dtype)))
-
-    def _step_cost(self, shape: Any, dtype: str, transform: Any) -> Cost:
-        between, name = self._between(shape), self.right._result_dtype(dtype)
-        if isinstance(transform, Plain):
-            return self._cost(shape, dtype)
-        if isinstance(transform.then, Plain):
-            return self.left._cost(between, name)
-        return self.left._step_cost(between, name, transform.then)
-
-    def _between(self, shape: Any) -> Any:
-        """The shape of what `right` gives and `left` takes."""
-        return self.left.domain.shape(self.right._range_shape(shape))
-
     def __repr__(self) -> str:
         return f"{self.left!r} @ {self.right!r}"
 
 
-class SumHooks(Hooks):
+class SumHooks(SumCost):
     """The sum of operators with one domain and one range, taken in the canonical order."""
 
     terms: tuple[Hooks, ...]
@@ -152,12 +133,6 @@ class SumHooks(Hooks):
         names = {term._result_dtype(dtype) for term in self.terms}
         return dtype if names == {dtype} else backend.complex_name(dtype)
 
-    def _cost(self, shape: Any, dtype: str) -> Cost:
-        return summed([term._cost(shape, dtype) for term in self.terms], sums=1)
-
-    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
-        return summed([term._adjoint_cost(shape, dtype) for term in self.terms], sums=1)
-
     def _agreed(self, shapes: list[Any]) -> Any:
         for term, shape in zip(self.terms, shapes, strict=True):
             if shape != shapes[0]:
@@ -172,7 +147,7 @@ class SumHooks(Hooks):
         return f"({' + '.join(shown)})"
 
 
-class ScaledHooks(Hooks):
+class ScaledHooks(ScaledCost):
     """``factor * parent``."""
 
     factor: complex
@@ -223,30 +198,11 @@ class ScaledHooks(Hooks):
     def _normal(self, shape: Any) -> Any:
         return abs(self.factor) ** 2 * self.parent._normal(shape)
 
-    def _cost(self, shape: Any, dtype: str) -> Cost:
-        return self._multiplied(self.parent._cost(shape, dtype), dtype)
-
-    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
-        return self._multiplied(self.parent._adjoint_cost(shape, dtype), dtype)
-
-    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
-        return self._multiplied(self.parent._step_cost(shape, dtype, transform), dtype)
-
-    def _normal_cost(self, shape: Any, dtype: str) -> Cost:
-        made = self.parent._normal_cost(shape, dtype)
-        return made.then(Cost(flops=made.result / 8, result=made.result))
-
-    def _multiplied(self, cost: Cost, dtype: str) -> Cost:
-        """And a multiple of its result, which is a new array (of complex numbers, where the factor makes it so)."""
-        given = self.parent._result_dtype(dtype)
-        result = cost.result * (1 if self._result_dtype(dtype) == given else 2)
-        return cost.then(Cost(flops=result / 4, result=result))
-
     def __repr__(self) -> str:
         return f"{self.factor:g} * {self.parent!r}"
 
 
-class GramHooks(Hooks):
+class GramHooks(GramCost):
     """AᴴA: by the merged normal operator where there is one, else A and then Aᴴ."""
 
     parent: Hooks
@@ -274,17 +230,11 @@ class GramHooks(Hooks):
     def _result_dtype(self, dtype: str) -> str:
         return dtype if self.parent.normal_kind is not None else self.parent._result_dtype(dtype)
 
-    def _cost(self, shape: Any, dtype: str) -> Cost:
-        return self.parent._gram_cost(shape, dtype)
-
-    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
-        return self._cost(shape, dtype)
-
     def __repr__(self) -> str:
         return f"{self.parent!r}.H @ {self.parent!r}"
 
 
-class PseudoInverseHooks(AdjointHooks):
+class PseudoInverseHooks(PseudoInverseCost, AdjointHooks):
     """A⁺, the least-squares solution of smallest norm; it goes from A's range to its domain, as Aᴴ does."""
 
     rtol: float | None
@@ -303,22 +253,6 @@ class PseudoInverseHooks(AdjointHooks):
             return leastsquares.solve(AdjointOf(self.parent), y, shape, self.rtol)
         inverse = _pinv(self.parent._normal(y.shape), y, self.rtol)
         return self.parent._forward(inverse._forward(y))
-
-    def _cost(self, shape: Any, dtype: str) -> Cost:
-        """Of the closed form; where it iterates, that of one iteration."""
-        parent, image = self.parent, self.parent._domain_shape(shape)
-        adjoint = parent._adjoint_cost(image, dtype)
-        if parent.normal_kind is None:
-            return adjoint.then(parent._cost(image, parent._result_dtype(dtype)))
-        normal = parent._normal_cost(image, dtype)
-        inverse = Cost(kept=3 * normal.result, workspace=normal.workspace, result=adjoint.result)
-        return adjoint.then(inverse)
-
-    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
-        image = self.parent._domain_shape(shape)
-        if self.parent.normal_kind is None:
-            return replace(self._cost(shape, dtype), result=self.parent._cost(image, dtype).result)
-        return self.parent._gram_cost(image, dtype).then(self.parent._cost(image, dtype))
 
     def __repr__(self) -> str:
         return f"pinv({self.parent!r})"

@@ -121,7 +121,9 @@ class Extended(Transform):
 
     def lifted(self, shape: Shape, dtype: str) -> tuple[Shape, str]:
         pair, real = paired(self.sizes(shape), dtype)
-        return (pair, real) if self.grid(shape, gpu=False).direct else (half(pair), backend.complex_name(dtype))
+        return (
+            (pair, real) if self.grid(shape, gpu=False).direct else (half(pair), backend.complex_name(dtype))
+        )
 
     def cost(self, shape: Shape, dtype: str) -> Cost:
         pair, real = paired(self.sizes(shape), dtype)

@@ -124,7 +124,9 @@ class Hooks(Value, abc.ABC):
         """What AᴴA x costs; where it merges, by the merged operator."""
         if self.normal_kind is None:
             wide = self._result_dtype(dtype)
-            return self._cost(shape, dtype).then(replace(self._adjoint_cost(shape, wide), parameters=0, kept=0))
+            return self._cost(shape, dtype).then(
+                replace(self._adjoint_cost(shape, wide), parameters=0, kept=0)
+            )
         made, step = self._normal_cost(shape, dtype), self.transform.at_image_size().cost(shape, dtype)
         image = nbytes(shape, dtype)
         kept = made.result + made.result * nbytes((1,), backend.real_name(dtype)) // 8  # and in x's precision
