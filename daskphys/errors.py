@@ -23,6 +23,7 @@ __all__ = [
     "ImageError",
     "ImageNotFoundError",
     "MainGuardError",
+    "MemoryPlanError",
     "MissingDependencyError",
     "NoWorkersError",
     "NotClosedFormError",
@@ -98,6 +99,19 @@ class WorkersLostError(DaskphysError, RuntimeError):
 
 class MainGuardError(DaskphysError, RuntimeError):
     """Worker processes were asked for from a script without ``if __name__ == "__main__":``."""
+
+
+class MemoryPlanError(DaskphysError, MemoryError):
+    """A call cannot fit into its workers' memory; it was refused before anything was submitted.
+
+    Attributes
+    ----------
+    needed, available : int
+        Bytes on the worker that lacks the most.
+    """
+
+    needed: int = 0
+    available: int = 0
 
 
 class DeviceError(DaskphysError, RuntimeError):

@@ -146,3 +146,20 @@ def pairwise_sum(terms: Iterable[Any], add: Callable[[Any, Any], Any] = operator
 def _siblings(left: Partial, right: Partial) -> bool:
     length = left.stop - left.start
     return right.stop - right.start == length and left.start % (2 * length) == 0
+
+
+def subtrees(start: int, stop: int) -> int:
+    """How many partial sums the terms ``start … stop-1`` have: the whole subtrees that they are made of.
+
+    Examples
+    --------
+    >>> from daskphys.pairwise import subtrees
+    >>> subtrees(0, 8), subtrees(0, 7), subtrees(3, 5)
+    (1, 3, 2)
+    """
+    count = 0
+    while start < stop:
+        largest = 1 << ((stop - start).bit_length() - 1)
+        start += min(start & -start, largest) if start else largest
+        count += 1
+    return count

@@ -26,6 +26,7 @@ BUILT_IN = {
     "ImageError": ValueError,
     "ImageNotFoundError": FileNotFoundError,
     "MainGuardError": RuntimeError,
+    "MemoryPlanError": MemoryError,
     "MissingDependencyError": ImportError,
     "NoWorkersError": TimeoutError,
     "NotClosedFormError": ValueError,

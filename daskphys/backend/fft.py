@@ -105,7 +105,7 @@ def irfftn(x: Array, sizes: Sequence[int], keep: Sequence[slice] | None = None) 
             x = x[(..., *keep[:-1], slice(None))]
         y = scipy.fft.irfft(x, n=sizes[-1], axis=-1, overwrite_x=True, workers=workers)
         part = y[..., keep[-1]]
-        return apart(part if part.shape == y.shape else part.copy(), [given])
+        return apart([part if part.shape == y.shape else part.copy()], [given])[0]
     y = namespace(x).fft.irfftn(x, s=tuple(sizes), axes=tuple(range(-ndim, 0)))
     part = y[(..., *keep)]
     return part if part.shape == y.shape else namespace(x).asarray(part, copy=True)

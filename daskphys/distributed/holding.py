@@ -141,6 +141,11 @@ class Holding:
 
     # -- what is where ---------------------------------------------------------------------------------------
 
+    @property
+    def workers(self) -> Mapping[Hashable, WorkerInfo]:
+        """The workers by their address, as they were when blocks were last placed."""
+        return self._workers
+
     def blocks(self) -> Blocks:
         """The blocks as the next graph refers to them, at their first homes.
 

@@ -14,6 +14,10 @@ from daskphys.distributed import calls, drawing
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.equals import first_equal
 from daskphys.distributed.holding import Holding
+from daskphys.distributed.memory import Guard
+from daskphys.distributed.merged import MergedOnWorkers
+from daskphys.distributed.planning import Planned
+from daskphys.distributed.pricing import Stack
 from daskphys.distributed.recipes import Recipe, recipe_of
 from daskphys.distributed.report import Call, Report
 from daskphys.distributed.resident import solving
@@ -35,7 +39,7 @@ from daskphys.physics.value import value
 from daskphys.physics.weighted import Weights, weighted_normal
 
 
-class DistributedPhysics(LinearPhysics):
+class DistributedPhysics(Planned, LinearPhysics):
     """A stacked operator whose sensors live on the workers of a cluster; made by `distribute`.
 
     It has the methods of the plain operator and returns the same kinds with the same bits.
@@ -44,15 +48,16 @@ class DistributedPhysics(LinearPhysics):
     def __init__(self, recipe: Recipe, ctx: DistributedContext, chunks: Any, replicas: int) -> None:
         bounds = cut(len(recipe), chunks)
         holding = Holding(recipe, ctx, bounds, replicas)
-        self.__dict__.update(
-            recipe=recipe, ctx=ctx, bounds=bounds, holding=holding, runner=Runner(ctx, holding)
-        )
+        runner = Runner(ctx, holding, Guard(ctx, Stack(recipe, holding.facts)))
+        self.__dict__.update(recipe=recipe, ctx=ctx, bounds=bounds, holding=holding, runner=runner)
+        self.__dict__["merged"] = MergedOnWorkers(runner)
 
     recipe: Recipe
     ctx: DistributedContext
     bounds: tuple[tuple[int, int], ...]
     holding: Holding
     runner: Runner
+    merged: MergedOnWorkers
 
     def _fields(self) -> dict[str, Any]:
         return {"token": self.recipe.token, "bounds": self.bounds, "scheduler": self.holding.scheduler}
@@ -218,19 +223,24 @@ class DistributedPhysics(LinearPhysics):
     A_dagger.__doc__ = LinearPhysics.A_dagger.__doc__
 
     @checks_keywords
-    def A_adjoint_A(self, x: Any, method: Literal["auto", "tree"] = "auto") -> Any:
+    def A_adjoint_A(self, x: Any, method: Literal["auto", "tree", "client", "workers"] = "auto") -> Any:
         """AᴴA x.
 
         Parameters
         ----------
         x : array
             An image.
-        method : {"auto", "tree"}
-            "auto" applies the merged normal operator beside the image where there is one, and touches no
-            worker once it is set up.  "tree" computes every sensor's part on its worker and reduces them.
+        method : {"auto", "tree", "client", "workers"}
+            "client" applies the merged normal operator beside the image, and touches no worker once it is set
+            up.  "workers" applies it on the workers, a batch in one piece for each thread.  "auto" takes
+            "workers" where by the estimate they are clearly faster (a batch and workers on other machines, an
+            image in host memory and workers with GPUs), "client" elsewhere, and "tree" where nothing merges.
+            "tree" computes every sensor's part on its worker and reduces them.
         """
-        if method not in ("auto", "tree"):
-            raise ParameterError(f"{self!r}.A_adjoint_A expected method 'auto' or 'tree', got {method!r}")
+        if method not in METHODS:
+            raise ParameterError(
+                f"{self!r}.A_adjoint_A expected method {', '.join(map(repr, METHODS))}, got {method!r}"
+            )
         return doors.apply(DistributedGram(self, method), x)
 
     # -- what a call did, and how it looks --------------------------------------------------------------------
@@ -290,17 +300,25 @@ def _before(first: LinearPhysics, sensor: LinearPhysics) -> Any:
     return sensor @ first
 
 
+#: How a distributed AᴴA is computed.
+METHODS = ("auto", "tree", "client", "workers")
+
+
 @value
 class DistributedGram(Gram):
-    """AᴴA of a distributed operator: merged and beside the image, or by the tree."""
+    """AᴴA of a distributed operator: merged, beside the image or on the workers, or by the tree."""
 
     parent: DistributedPhysics
     method: str = "auto"
 
     def _forward(self, x: Any) -> Any:
         parent = self.parent
+        if parent.normal_kind is None and self.method in ("client", "workers"):
+            raise parent._not_closed("AᴴA")
         if self.method == "tree" or parent.normal_kind is None:
             return parent._gram(x)
+        if parent.merged.takes(x, self.method):
+            return parent.merged.run(x)
         begin = time.perf_counter()
         merged = parent._normal(x.shape)
         with backend.count_transforms() as count:

@@ -99,6 +99,10 @@ class Recipe(abc.ABC):
         """Bytes of parameters that a block will have on its worker, as far as they are known before it is made."""
         return self.nbytes(start, stop)
 
+    def alike(self, start: int, stop: int) -> Sequence[LinearPhysics]:
+        """Operators that cost what those of a block do: of a factory, sensor 0 stands for all."""
+        return (self.template,) * (stop - start)
+
     @abc.abstractmethod
     def range_shape(self, shape: Any) -> Any:
         """One shape a sensor."""
@@ -151,6 +155,9 @@ class StackRecipe(Recipe):
 
     def nbytes(self, start: int, stop: int) -> int:
         return int(self._stack[start:stop].nbytes)
+
+    def alike(self, start: int, stop: int) -> Sequence[LinearPhysics]:
+        return self._stack.sensors[start:stop]
 
     def range_shape(self, shape: Any) -> Any:
         return self._range_shape(shape)

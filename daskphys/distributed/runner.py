@@ -13,6 +13,7 @@ from daskphys import backend
 from daskphys.distributed import calls, ledger, transport
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.holding import Holding
+from daskphys.distributed.memory import Guard
 from daskphys.distributed.report import Call, Report
 from daskphys.distributed.waiting import WorkersGone, until_done, wait_here
 from daskphys.graph.builder import GraphBuilder, Ref
@@ -26,10 +27,12 @@ class Runner:
     ----------
     ctx, holding
         The cluster, and the blocks on it.
+    guard
+        Refuses what cannot fit.
     """
 
-    def __init__(self, ctx: DistributedContext, holding: Holding) -> None:
-        self.ctx, self.holding = ctx, holding
+    def __init__(self, ctx: DistributedContext, holding: Holding, guard: Guard) -> None:
+        self.ctx, self.holding, self.guard = ctx, holding, guard
         self.last: Call | None = None
 
     def run(self, method: str, value: Any, add: Callable[..., Any], *args: Any, algorithm: str = "") -> Any:
@@ -38,7 +41,7 @@ class Runner:
         call = uuid.uuid4().hex[:12]
 
         def attempt(number: int) -> tuple[Any, int, int]:
-            return *self._submit(f"{call}-{number}", value, add, args), number
+            return *self._submit(method, f"{call}-{number}", value, add, args), number
 
         result, tasks, number = until_done(method, attempt)
         seconds, sizes = time.perf_counter() - begin, (_nbytes(value), _nbytes(result))
@@ -48,9 +51,12 @@ class Runner:
         sample = value[0] if isinstance(value, Measurements) else value
         return backend.like(result, sample) if backend.is_array(result) and sample is not None else result
 
-    def _submit(self, name: str, value: Any, add: Callable[..., Any], args: Any) -> tuple[Any, int]:
+    def _submit(
+        self, method: str, name: str, value: Any, add: Callable[..., Any], args: Any
+    ) -> tuple[Any, int]:
         """The image goes out, tasks run where their blocks are, the result returns; and how many tasks."""
         client, blocks = self.ctx.client, self.holding.groups()
+        self.guard.check(method, blocks, self.holding.workers, value)
         sent = self._send(value, blocks, name)
         builder = GraphBuilder(name)
         wanted = add(builder, name, blocks, _refs(sent), *args)
@@ -66,7 +72,7 @@ class Runner:
         if value is None:
             return None
         if not isinstance(value, Measurements):
-            return self._scatter({f"image-{name}": backend.to_numpy(value)}, blocks.homes[0])[f"image-{name}"]
+            return self.scatter({f"image-{name}": backend.to_numpy(value)}, blocks.homes[0])[f"image-{name}"]
         at_home: dict[Hashable, dict[str, Any]] = {}
         keys = {}
         for bound, _, home in blocks:
@@ -75,10 +81,11 @@ class Runner:
             at_home.setdefault(home, {})[keys[bound]] = own
         futures: dict[str, Future] = {}
         for home, parts in at_home.items():  # one round trip for each worker
-            futures |= self._scatter(parts, home)
+            futures |= self.scatter(parts, home)
         return {bound: futures[key] for bound, key in keys.items()}
 
-    def _scatter(self, data: dict[str, Any], home: Hashable) -> dict[str, Future]:
+    def scatter(self, data: dict[str, Any], home: Hashable) -> dict[str, Future]:
+        """Data on a worker, by name."""
         try:
             return self.ctx.client.scatter(data, workers=[home], hash=False)
         except KeyError as error:  # the scheduler has just struck this worker off

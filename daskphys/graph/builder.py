@@ -63,6 +63,10 @@ class GraphBuilder:
         self._place[task.key] = (level, name)
         return TaskRef(task.key)
 
+    def tasks(self) -> dict[Any, tuple[GraphNode, Hashable]]:
+        """Each task and the worker it is pinned to, in the order in which they were added."""
+        return {key: (self._layers[name][key], self._pins[name]) for key, (_, name) in self._place.items()}
+
     def build(self, inputs: Iterable[Any] = ()) -> HighLevelGraph:
         """The graph, on top of the graphs of Dask collections `inputs`."""
         layers: dict[str, Any] = {}

@@ -22,9 +22,10 @@ from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.interop.chunks import Index, aligned, array, chunk_shape, filled, indexes, key
 from daskphys.pairwise import pairwise_sum
-from daskphys.physics.algebra import has_closed_form, normal_solution
+from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.normal_kind import has_closed_form
 from daskphys.physics.stack import StackedPhysics, widened
 from daskphys.physics.weighted import WeightedGram, Weights
 

@@ -9,13 +9,21 @@ from daskphys import backend
 from daskphys.errors import ShapeError
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics import leastsquares
+from daskphys.physics.algebracost import (
+    AdjointCost,
+    ComposedCost,
+    GramCost,
+    PseudoInverseCost,
+    ScaledCost,
+    SumCost,
+)
 from daskphys.physics.hooks import Hooks
-from daskphys.physics.normal_kind import NormalKind
+from daskphys.physics.normal_kind import NormalKind, has_closed_form
 from daskphys.physics.spaces import Images, Sensors, shape_of
 from daskphys.physics.transform import After, Plain, Transform
 
 
-class AdjointHooks(Hooks):
+class AdjointHooks(AdjointCost):
     """Aᴴ."""
 
     parent: Hooks
@@ -47,7 +55,7 @@ class AdjointHooks(Hooks):
         return f"{self.parent!r}.H"
 
 
-class ComposedHooks(Hooks):
+class ComposedHooks(ComposedCost):
     """``left @ right``: first `right`, then `left`."""
 
     left: Hooks
@@ -96,7 +104,7 @@ class ComposedHooks(Hooks):
         return f"{self.left!r} @ {self.right!r}"
 
 
-class SumHooks(Hooks):
+class SumHooks(SumCost):
     """The sum of operators with one domain and one range, taken in the canonical order."""
 
     terms: tuple[Hooks, ...]
@@ -139,7 +147,7 @@ class SumHooks(Hooks):
         return f"({' + '.join(shown)})"
 
 
-class ScaledHooks(Hooks):
+class ScaledHooks(ScaledCost):
     """``factor * parent``."""
 
     factor: complex
@@ -194,7 +202,7 @@ class ScaledHooks(Hooks):
         return f"{self.factor:g} * {self.parent!r}"
 
 
-class GramHooks(Hooks):
+class GramHooks(GramCost):
     """AᴴA: by the merged normal operator where there is one, else A and then Aᴴ."""
 
     parent: Hooks
@@ -227,12 +235,7 @@ class GramHooks(Hooks):
         return f"{self.parent!r}.H @ {self.parent!r}"
 
 
-def has_closed_form(operator: Hooks) -> bool:
-    """Whether AᴴA merges into a value with a closed inverse and norm; known without making it."""
-    return operator.normal_kind is not None and operator.normal_kind.closed_form
-
-
-class PseudoInverseHooks(AdjointHooks):
+class PseudoInverseHooks(PseudoInverseCost, AdjointHooks):
     """A⁺, the least-squares solution of smallest norm; it goes from A's range to its domain, as Aᴴ does."""
 
     rtol: float | None

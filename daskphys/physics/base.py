@@ -12,6 +12,7 @@ from daskphys.errors import ParameterError, ShapeError, checks_keywords
 from daskphys.physics import algebra, leastsquares
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.normal_kind import has_closed_form
 from daskphys.physics.spaces import Images
 from daskphys.physics.value import value
 
@@ -114,7 +115,7 @@ class LinearPhysics(Hooks):
         if not 0 < rtol < 1:
             raise ParameterError(f"{self!r}.compute_sqnorm expected 0 < rtol < 1, got {rtol}")
         shape = self._image_shape(x_or_shape)
-        if algebra.has_closed_form(self):
+        if has_closed_form(self):
             return float(self._normal(shape).norm())
         return leastsquares.largest_eigenvalue(self, shape, rtol)
 

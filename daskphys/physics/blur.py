@@ -12,6 +12,7 @@ from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, nearest
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
+from daskphys.physics.cost import Cost, fft_flops, half, nbytes
 from daskphys.physics.extended import Extended, Grid, grid_of
 from daskphys.physics.kernels import gaussian_blur as gaussian_blur  # users import it from here
 from daskphys.physics.normal import FourierMultiplier
@@ -223,6 +224,22 @@ class Blur(LinearPhysics):
         if not self._step.grid(shape, gpu=False).direct:
             return self._step.method(shape)
         return in_words(self._passes, self._space)
+
+    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
+        lifted, kind = transform.lifted(shape, dtype)
+        sizes = transform.sizes(shape)[-self._space :]
+        kernels = backend.size(self.filter.shape[: -self._space])
+        z, result = nbytes(lifted, kind), nbytes(self._range_shape(shape), dtype)
+        whole = nbytes((*shape[: -self._space], *sizes), dtype)  # before the result is cut out of it
+        whole *= whole != result
+        if kind == backend.real_name(kind):  # direct
+            flops = 2.0 * taps_of(self._passes, self._space) * backend.size(lifted)
+            return Cost(0, flops, self.nbytes, workspace=whole, result=result)
+        spectrum = kernels * nbytes(half(sizes), backend.complex_name(dtype))
+        # The kernel in a field of zeros, rolled, and its spectrum, in double precision.
+        making = kernels * (2 * nbytes(sizes, "float64") + nbytes(half(sizes), "complex128"))
+        flops = fft_flops((*lifted[: -self._space], *sizes), self._space) + 6.0 * backend.size(lifted)
+        return Cost(1, flops, self.nbytes, spectrum, z + max(whole, making), result)
 
     # -- normal operator -----------------------------------------------------------------------------------
 

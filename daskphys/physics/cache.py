@@ -75,6 +75,12 @@ class DerivedCache:
                 released.append(old)
         return made
 
+    def nbytes_of(self, owner: Any) -> int:
+        """Bytes of the entries of one owner."""
+        with self._lock:
+            keys = self._owners.get(id(owner), ())
+            return sum(entry[1] for key in keys if (entry := self._entries.get((id(owner), key))) is not None)
+
     def _forget(self, owner_id: int) -> None:
         released = []
         with self._lock:

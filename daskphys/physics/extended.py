@@ -13,7 +13,8 @@ from typing import Any
 
 from daskphys import backend
 from daskphys.physics import padding
-from daskphys.physics.transform import Plain, RealFFT, Shape, Transform, as_pair, from_pair
+from daskphys.physics.cost import Cost, fft_flops, half, nbytes
+from daskphys.physics.transform import Plain, RealFFT, Shape, Transform, as_pair, from_pair, paired
 
 #: A larger FFT must be cheaper than that of the image's own size by this factor: it costs a copy of the image.
 EXTENSION_PAYS = 1.2
@@ -115,6 +116,23 @@ class Extended(Transform):
             return "FFT"
         how = {"circular": "wrapped", "valid": "zeros added"}.get(self.mode, self.mode)
         return f"FFT of {'×'.join(map(str, grid.sizes))}, {how}"
+
+    def sizes(self, shape: Shape) -> Shape:
+        return (*shape[: -len(self.reach)], *self.grid(shape, gpu=False).sizes)
+
+    def lifted(self, shape: Shape, dtype: str) -> tuple[Shape, str]:
+        pair, real = paired(self.sizes(shape), dtype)
+        return (
+            (pair, real) if self.grid(shape, gpu=False).direct else (half(pair), backend.complex_name(dtype))
+        )
+
+    def cost(self, shape: Shape, dtype: str) -> Cost:
+        pair, real = paired(self.sizes(shape), dtype)
+        result = nbytes(*self.lifted(shape, dtype))
+        if self.grid(shape, gpu=False).direct:
+            return Cost(workspace=result if pair[-len(shape) :] != shape else 0, result=result)
+        copied = nbytes(pair, real) if pair != shape else 0
+        return Cost(1, fft_flops(pair, len(self.reach)), workspace=copied, result=result)
 
 
 @functools.lru_cache(maxsize=1024)

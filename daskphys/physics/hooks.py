@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from daskphys import backend, markup
 from daskphys.errors import NotClosedFormError, ParameterError
 from daskphys.krylov.system import Progress, Solution
 from daskphys.physics.cache import derived
+from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.spaces import Images, Sensors, shape_of
 from daskphys.physics.system import LocalSystem
@@ -103,6 +105,61 @@ class Hooks(Value, abc.ABC):
     def _gram(self, x: Any) -> Any:
         """AᴴA x, where it does not merge."""
         return self._adjoint(self._forward(x), shape_of(x))
+
+    # What products cost, from shapes alone: `daskphys.physics.cost`.
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        """What A x costs, for an image of this shape and dtype."""
+        step = self.transform.cost(shape, dtype)
+        own = self._step_cost(shape, dtype, self.transform)
+        return step.then(own) if step.result else own
+
+    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
+        """What is left of it after the shared step, `transform`; `_adjoint_to` takes as much.
+
+        Of a hook that is not known, that it makes one array more than its result.
+        """
+        result = nbytes(self._range_shape(shape), self._result_dtype(dtype))
+        return Cost(flops=result / 2, parameters=self.nbytes, workspace=result, result=result)
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        """What Aᴴ y costs, where the image Aᴴ y has this shape and y this dtype."""
+        own, step = self._step_cost(shape, dtype, self.transform), self.transform.cost(shape, dtype)
+        image = nbytes(shape, self._result_dtype(dtype))
+        if not step.result:
+            return replace(own, result=image)
+        return replace(own, result=step.result).then(replace(step, result=image))
+
+    def _normal_cost(self, shape: Any, dtype: str) -> Cost:
+        """What the merged AᴴA costs to make; its result is the value, in float64.
+
+        By rule one number for each frequency (or pixel) of the axes that the operator acts on; a kernel and its
+        spectrum are held meanwhile, in double precision.
+        """
+        ndim = self.domain.ndim
+        lifted, _ = self.transform.at_image_size().lifted(shape, backend.real_name(dtype))
+        value = nbytes(lifted[-ndim:], "float64")
+        making = 3 * nbytes(shape[-ndim:], "float64")
+        return Cost(parameters=self.nbytes, workspace=max(0, making - value), result=value)
+
+    def _gram_cost(self, shape: Any, dtype: str) -> Cost:
+        """What AᴴA x costs; where it merges, by the merged operator."""
+        if self.normal_kind is None:
+            wide = self._result_dtype(dtype)
+            return self._cost(shape, dtype).then(
+                replace(self._adjoint_cost(shape, wide), parameters=0, kept=0)
+            )
+        made, step = self._normal_cost(shape, dtype), self.transform.at_image_size().cost(shape, dtype)
+        image = nbytes(shape, dtype)
+        kept = made.result + made.result * nbytes((1,), backend.real_name(dtype)) // 8  # and in x's precision
+        return Cost(
+            made.transforms + 2 * step.transforms,
+            made.flops + 2 * step.flops + image,
+            made.parameters,
+            kept,
+            max(made.workspace, step.workspace, 2 * step.result),
+            image,
+        )
 
     def _merge(self, other: Any) -> Any:
         """``self + other`` as one value, where there is one; else None."""

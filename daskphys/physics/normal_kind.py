@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from daskphys import backend
 
@@ -77,3 +78,8 @@ def joined(kinds: Iterable[NormalKind | None]) -> NormalKind | None:
     return (
         functools.reduce(NormalKind.__or__, (kind for kind in unique if kind is not None)) if unique else None
     )
+
+
+def has_closed_form(operator: Any) -> bool:
+    """Whether AᴴA merges into a value with a closed inverse and norm; known without making it."""
+    return operator.normal_kind is not None and operator.normal_kind.closed_form

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 from daskphys import backend, markup
 from daskphys.errors import DaskphysError, ParameterError, SensorError, ShapeError, describe
 from daskphys.pairwise import PairwiseSum, Partial, SharedPairwiseSum
+from daskphys.physics import blockcost
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.cost import Cost
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import NormalKind, joined
 from daskphys.physics.spaces import Images, Sensors
@@ -169,6 +171,18 @@ class StackedPhysics(LinearPhysics):
             return self.transform.method(shape)
         methods = list(dict.fromkeys(s._method(shape) for s in self.sensors[:3]))
         return f"sensor by sensor: {', '.join(methods)}{', …' if len(self) > 3 else ''}"
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        return blockcost.forward_cost(self.sensors, shape, dtype, self.transform)
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        parts = blockcost.adjoint_cost(self.sensors, shape, dtype, self.transform)
+        return blockcost.total_cost(parts, shape, dtype, self.transform)
+
+    def _gram_cost(self, shape: Any, dtype: str) -> Cost:
+        if self.normal_kind is not None:
+            return super()._gram_cost(shape, dtype)
+        return blockcost.total_cost(blockcost.gram_cost(self.sensors, shape, dtype), shape, dtype, Plain())
 
     # -- appearance ----------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from daskphys import backend
+from daskphys.physics.cost import Cost, fft_flops, half, nbytes
 
 Shape = tuple[int, ...]
 
@@ -52,6 +53,18 @@ class Transform:
         """How a product of images of this shape on the CPU is computed, in words."""
         return "direct call"
 
+    def sizes(self, shape: Shape) -> Shape:
+        """The shape of the real array that stands for an image of `shape`, after its borders are extended."""
+        return shape
+
+    def lifted(self, shape: Shape, dtype: str) -> tuple[Shape, str]:
+        """Shape and dtype of ``lift(x)`` for an image x of these."""
+        return shape, dtype
+
+    def cost(self, shape: Shape, dtype: str) -> Cost:
+        """What `lift` takes (and `lower`, with an image as its result)."""
+        return Cost()
+
 
 @dataclass(frozen=True)
 class Plain(Transform):
@@ -83,6 +96,15 @@ class RealFFT(Transform):
 
     def method(self, shape: Shape) -> str:
         return "FFT"
+
+    def lifted(self, shape: Shape, dtype: str) -> tuple[Shape, str]:
+        return half(paired(shape, dtype)[0]), backend.complex_name(dtype)
+
+    def cost(self, shape: Shape, dtype: str) -> Cost:
+        pair, _ = paired(shape, dtype)
+        copied = nbytes(shape, dtype) if pair != shape else 0
+        spectrum = nbytes(*self.lifted(shape, dtype))
+        return Cost(1, fft_flops(pair, self.ndim), workspace=copied, result=spectrum)
 
 
 @dataclass(frozen=True)
@@ -118,6 +140,23 @@ class After(Transform):
 
     def method(self, shape: Shape) -> str:
         return f"{self.first._method(shape)}, then {self.then.method(self.first._range_shape(shape))}"
+
+    def sizes(self, shape: Shape) -> Shape:
+        return self.then.sizes(self.first._range_shape(shape))
+
+    def lifted(self, shape: Shape, dtype: str) -> tuple[Shape, str]:
+        return self.then.lifted(self.first._range_shape(shape), self.first._result_dtype(dtype))
+
+    def cost(self, shape: Shape, dtype: str) -> Cost:
+        first: Cost = self.first._cost(shape, dtype)
+        then = self.then.cost(self.first._range_shape(shape), self.first._result_dtype(dtype))
+        return first.then(then) if then.result else first  # `Plain` makes nothing new
+
+
+def paired(shape: Shape, dtype: str) -> tuple[Shape, str]:
+    """Shape and dtype of `as_pair` of an image of these."""
+    real = backend.real_name(dtype)
+    return (shape, dtype) if real == dtype else ((2, *shape), real)
 
 
 def as_pair(x: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from daskphys import backend
 from daskphys.errors import ShapeError
+from daskphys.physics.cost import Cost, fft_flops, nbytes
 from daskphys.physics.normal import half
 from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.spectral import Spectral
@@ -97,6 +98,13 @@ class FourierMultiplier(Spectral):
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return self.transform.lower(self._adjoint_to(y, shape, self.transform), shape)
+
+    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
+        lifted, kind = transform.lifted(shape, dtype)
+        own = backend.real_name(kind) if self.self_adjoint else kind
+        flops = fft_flops(tuple(shape), len(self.sizes)) + 6.0 * backend.size(lifted)
+        kept = nbytes(tuple(self.multiplier.shape), own)
+        return Cost(1, flops, self.nbytes, kept, nbytes(lifted, kind), nbytes(shape, dtype))
 
     def _range_shape(self, shape: Any) -> Any:
         if tuple(shape[-len(self.sizes) :]) != self.sizes:

@@ -1,0 +1,197 @@
+"""What a worker's process holds before a call, what it may hold, and calls that cannot fit."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+
+from daskphys import backend
+from daskphys.distributed import calls
+from daskphys.distributed.cluster import WorkerInfo
+from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.pricing import ADDS, Stack, price, process_of
+from daskphys.errors import MemoryPlanError
+from daskphys.graph.plan import Account
+from daskphys.markup import bytes_text
+from daskphys.physics.cache import MAX_BYTES, derived
+from daskphys.physics.measurements import Measurements
+from daskphys.physics.stack import StackedPhysics
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a worker's process holds, without what is derived from operators.
+
+    Parameters
+    ----------
+    base
+        Bytes of the interpreter, of what is imported, of operators and of other people's data.
+    derived
+        Bytes of what is derived from operators other than those asked for.
+    """
+
+    base: int
+    derived: int
+
+
+def held_now(token: str, dask_worker: Any = None) -> Held:
+    """On a worker: what its process holds now, apart from what is derived from the blocks of `token`.
+
+    Pages that the allocator keeps for later are not counted, since the next call has them.
+    """
+    own = 0
+    for key in list(dask_worker.data.keys()):
+        if isinstance(key, tuple) and key[0] == f"block-{token}":
+            block = dask_worker.data[key]
+            if isinstance(block, StackedPhysics):
+                own += sum(derived.nbytes_of(sensor) for sensor in block)
+    resident = dask_worker.monitor.get_process_memory()
+    return Held(max(0, resident - _free_bytes() - derived.nbytes), max(0, derived.nbytes - own))
+
+
+#: The fields of glibc's ``struct mallinfo2``.
+_MALLINFO = (
+    *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+    *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+)
+
+
+def _free_bytes() -> int:
+    """Bytes that glibc's allocator has free in its arenas; 0 with another allocator."""
+
+    class Info(ctypes.Structure):
+        _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO]
+
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2
+    except (AttributeError, OSError):
+        return 0
+    mallinfo2.restype = Info
+    return int(mallinfo2().fordblks)
+
+
+def room(worker: WorkerInfo) -> int:
+    """Bytes that a worker may hold; 0 where it has no limit.
+
+    Above ``distributed.worker.memory.pause`` of its limit a worker starts no task, and a call may wait for ever.
+    """
+    fractions = [dask.config.get(f"distributed.worker.memory.{name}") for name in ("pause", "terminate")]
+    return int(worker.memory * min((f for f in fractions if f), default=1.0))
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The memory of one process at the peak of a call."""
+
+    base: int
+    kept: int
+    call: int
+    room: int
+
+    @property
+    def total(self) -> int:
+        return self.base + self.kept + self.call
+
+    @property
+    def fits(self) -> bool:
+        return not self.room or self.total <= self.room
+
+
+def peaks(
+    account: Account, workers: Mapping[Hashable, WorkerInfo], held: Mapping[Hashable, Held]
+) -> dict[Hashable, Peak]:
+    """The peak of each worker's process; workers that share one have one peak, and their rooms together."""
+    mates: dict[Hashable, list[Hashable]] = {}
+    for address in workers:
+        mates.setdefault(process_of(address), []).append(address)
+    found = {}
+    for address in workers:
+        process = mates[process_of(address)]
+        mine = held.get(address, Held(0, 0))
+        kept = sum(account.loads[w].kept for w in process)
+        rooms = [room(workers[w]) for w in process]
+        found[address] = Peak(
+            mine.base,
+            min(mine.derived + kept, MAX_BYTES),
+            account.loads[address].peak,
+            sum(rooms) if all(rooms) else 0,
+        )
+    return found
+
+
+#: Calls that a guard remembers as fitting.
+_KNOWN = 256
+
+
+class Guard:
+    """Refuses calls that cannot fit, before anything is submitted.
+
+    A call is looked at once for each method, shape, dtype and placement; then it costs a look into a set.
+    """
+
+    def __init__(self, ctx: DistributedContext, stack: Stack) -> None:
+        self._ctx, self.stack = ctx, stack
+        self._held: dict[Hashable, Held] = {}
+        self._fits: set[Any] = set()
+
+    def check(
+        self,
+        method: str,
+        blocks: calls.Blocks,
+        workers: Mapping[Hashable, WorkerInfo],
+        value: Any,
+    ) -> None:
+        """Refuse a call of `method` with the argument `value` that cannot fit.
+
+        Raises
+        ------
+        MemoryPlanError
+            With what the worst worker would need, what it may have, and three ways out.
+        """
+        add = ADDS.get(method.partition(" ")[0])
+        if add is None or value is None or not any(w.memory for w in workers.values()):
+            return
+        if isinstance(value, Measurements):  # the door has seen that all belong to one image
+            first = self.stack.recipe.alike(0, 1)[0]
+            shape, dtype = first._domain_shape(tuple(value[0].shape)), backend.dtype_name(value[0])
+        else:
+            shape, dtype = tuple(value.shape), backend.dtype_name(value)
+        case = (method, shape, dtype, blocks.bounds, tuple(blocks.homes), tuple(workers.values()))
+        if case in self._fits:
+            return
+        account = price(self.stack, blocks, workers, add, shape, dtype)
+        found = peaks(account, workers, {})
+        # What a process holds besides is asked for only where it may matter: it is a round trip.
+        if any(p.room and p.total > p.room / 2 for p in found.values()):
+            found = peaks(account, workers, self.held(workers))
+        refuse(f"{method} of an image of {shape}, {dtype},", found)
+        if len(self._fits) >= _KNOWN:
+            self._fits.clear()
+        self._fits.add(case)
+
+    def held(self, workers: Mapping[Hashable, WorkerInfo]) -> Mapping[Hashable, Held]:
+        """What each worker's process holds, asked of those that are new."""
+        new = [address for address in workers if address not in self._held]
+        if new:
+            self._held |= self._ctx.client.run(held_now, self.stack.recipe.token, workers=new)
+        return self._held
+
+
+def refuse(what: str, found: Mapping[Hashable, Peak]) -> None:
+    """Raise `MemoryPlanError` where a process would need more than it may have."""
+    worst, peak = max(found.items(), key=lambda item: item[1].total - item[1].room if item[1].room else -1)
+    if peak.fits:
+        return
+    error = MemoryPlanError(
+        f"{what} needs {bytes_text(peak.total)} on the worker at {worst} ({bytes_text(peak.base)} that it has "
+        f"already, {bytes_text(peak.kept)} of spectra, {bytes_text(peak.call)} of images and workspace), and "
+        f"{bytes_text(peak.room)} are available there. Nothing was submitted. Ways out: (1) more chunks, so that one "
+        f"task holds less: distribute(…, chunks=1), and fewer threads a worker; (2) more workers, or workers with "
+        f"more memory; (3) tiles or batches: x as a Dask array in chunks, of leading axes or of the image's own"
+    )
+    error.needed, error.available = peak.total, peak.room
+    raise error

@@ -1,0 +1,121 @@
+"""What operators that are made of operators cost (their hooks are in `daskphys.physics.algebra`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from daskphys.physics.cost import Cost, summed
+from daskphys.physics.hooks import Hooks
+from daskphys.physics.normal_kind import has_closed_form
+from daskphys.physics.transform import Plain, Transform
+
+
+class AdjointCost(Hooks):
+    """Aᴴ."""
+
+    parent: Hooks
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        return self.parent._adjoint_cost(self.parent._domain_shape(shape), dtype)
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        return self.parent._cost(self.parent._domain_shape(shape), dtype)
+
+
+class ComposedCost(Hooks):
+    """``left @ right``."""
+
+    left: Hooks
+    right: Hooks
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        between = self._between(shape)
+        return self.right._cost(shape, dtype).then(self.left._cost(between, self.right._result_dtype(dtype)))
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        first = self.left._adjoint_cost(self._between(shape), dtype)
+        return first.then(self.right._adjoint_cost(shape, self.left._result_dtype(dtype)))
+
+    def _step_cost(self, shape: Any, dtype: str, transform: Any) -> Cost:
+        between, name = self._between(shape), self.right._result_dtype(dtype)
+        if isinstance(transform, Plain):
+            return self._cost(shape, dtype)
+        if isinstance(transform.then, Plain):
+            return self.left._cost(between, name)
+        return self.left._step_cost(between, name, transform.then)
+
+    def _between(self, shape: Any) -> Any:
+        """The shape of what `right` gives and `left` takes."""
+        return self.left.domain.shape(self.right._range_shape(shape))
+
+
+class SumCost(Hooks):
+    """A sum of operators."""
+
+    terms: tuple[Hooks, ...]
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        return summed([term._cost(shape, dtype) for term in self.terms], sums=1)
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        return summed([term._adjoint_cost(shape, dtype) for term in self.terms], sums=1)
+
+
+class ScaledCost(Hooks):
+    """``factor * parent``."""
+
+    parent: Hooks
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        return self._multiplied(self.parent._cost(shape, dtype), dtype)
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        return self._multiplied(self.parent._adjoint_cost(shape, dtype), dtype)
+
+    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
+        return self._multiplied(self.parent._step_cost(shape, dtype, transform), dtype)
+
+    def _normal_cost(self, shape: Any, dtype: str) -> Cost:
+        made = self.parent._normal_cost(shape, dtype)
+        return made.then(Cost(flops=made.result / 8, result=made.result))
+
+    def _multiplied(self, cost: Cost, dtype: str) -> Cost:
+        """And a multiple of its result, which is a new array (of complex numbers, where the factor makes it so)."""
+        given = self.parent._result_dtype(dtype)
+        result = cost.result * (1 if self._result_dtype(dtype) == given else 2)
+        return cost.then(Cost(flops=result / 4, result=result))
+
+
+class GramCost(Hooks):
+    """AᴴA."""
+
+    parent: Hooks
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        return self.parent._gram_cost(shape, dtype)
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        return self._cost(shape, dtype)
+
+
+class PseudoInverseCost(Hooks):
+    """A⁺."""
+
+    parent: Hooks
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        """Of the closed form; where it iterates, that of one iteration."""
+        parent, image = self.parent, self.parent._domain_shape(shape)
+        adjoint = parent._adjoint_cost(image, dtype)
+        if not has_closed_form(parent):
+            return adjoint.then(parent._cost(image, parent._result_dtype(dtype)))
+        normal = parent._normal_cost(image, dtype)
+        inverse = Cost(kept=3 * normal.result, workspace=normal.workspace, result=adjoint.result)
+        return adjoint.then(inverse)
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        image = self.parent._domain_shape(shape)
+        if not has_closed_form(self.parent):
+            return replace(self._cost(shape, dtype), result=self.parent._cost(image, dtype).result)
+        return self.parent._gram_cost(image, dtype).then(self.parent._cost(image, dtype))

@@ -1,0 +1,91 @@
+"""What a block of sensors costs: one function for each of those in `daskphys.physics.stack` that compute it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from daskphys import backend
+from daskphys.pairwise import subtrees
+from daskphys.physics.cost import Cost, all_of, nbytes, summed
+from daskphys.physics.hooks import Hooks
+from daskphys.physics.transform import Plain, Transform
+from daskphys.physics.value import Value
+
+T = TypeVar("T")
+
+
+def forward_cost(block: Sequence[Hooks], shape: Any, dtype: str, transform: Transform) -> Cost:
+    """That of `forward_each`: the shared step, and each sensor's measurement, which are all held."""
+    if isinstance(transform, Plain):
+        return all_of(_each(block, lambda sensor: sensor._cost(shape, dtype)))
+    return _after_step(transform.cost(shape, dtype), all_of(_steps(block, shape, dtype, transform)))
+
+
+def adjoint_cost(
+    block: Sequence[Hooks], shape: Any, dtype: str, transform: Transform, start: int = 0
+) -> Cost:
+    """That of `adjoint_parts`: partial sums, in the domain of the shared step, that `lower` is to follow."""
+    if isinstance(transform, Plain):
+        terms = _each(block, lambda sensor: sensor._adjoint_cost(shape, dtype))
+    else:
+        z = transform.cost(shape, dtype).result
+        terms = [replace(cost, result=z) for cost in _steps(block, shape, dtype, transform)]
+    return summed(terms, subtrees(start, start + len(block)))
+
+
+def gram_cost(block: Sequence[Hooks], shape: Any, dtype: str, start: int = 0) -> Cost:
+    """That of `gram_parts`: each sensor's AᴴA x, in partial sums."""
+    terms = _each(block, lambda sensor: sensor._gram_cost(shape, dtype))
+    return summed(terms, subtrees(start, start + len(block)))
+
+
+def normal_cost(block: Sequence[Hooks], shape: Any, dtype: str, start: int = 0) -> Cost:
+    """That of `normal_parts`: the partial sums of AᴴA as values."""
+    terms = _each(block, lambda sensor: sensor._normal_cost(shape, dtype))
+    return summed(terms, subtrees(start, start + len(block)))
+
+
+def total_cost(parts: Cost, shape: Any, dtype: str, transform: Transform) -> Cost:
+    """A block's partial sums added up and, from the domain of the shared step, brought back to an image."""
+    step, image = transform.cost(shape, dtype), nbytes(shape, dtype)
+    return parts.then(replace(step, result=image) if step.result else Cost(result=image))
+
+
+def range_nbytes(block: Sequence[Hooks], shape: Any, dtype: str) -> int:
+    """Bytes of the block's measurements of an image of `shape`, where they have this dtype."""
+    return sum(_each(block, lambda sensor: nbytes(sensor._range_shape(shape), dtype)))
+
+
+def _steps(block: Sequence[Hooks], shape: Any, dtype: str, transform: Transform) -> list[Cost]:
+    return _each(block, lambda sensor: sensor._step_cost(shape, dtype, transform))
+
+
+def _after_step(step: Cost, rest: Cost) -> Cost:
+    """What follows a shared step whose result is held until the end."""
+    held = step.result + rest.workspace
+    peak = max(step.workspace + step.result - rest.result, held)
+    total = replace(step, result=0).beside(rest)
+    return replace(total, workspace=peak, result=rest.result)
+
+
+def _each(block: Iterable[Hooks], cost: Callable[[Hooks], T]) -> list[T]:
+    """The cost of each sensor; sensors that differ in their numbers alone are asked once."""
+    known: dict[Any, T] = {}
+    found = []
+    for sensor in block:
+        kind = _outline(sensor)
+        if kind not in known:
+            known[kind] = cost(sensor)
+        found.append(known[kind])
+    return found
+
+
+def _outline(part: Any) -> Any:
+    """An operator, or a field of one, without the entries of its arrays."""
+    if isinstance(part, Value):
+        return (type(part), *map(_outline, part._fields().values()))
+    if isinstance(part, tuple):
+        return tuple(map(_outline, part))
+    return (tuple(part.shape), backend.dtype_name(part)) if backend.is_array(part) else part
