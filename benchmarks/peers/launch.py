@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import CORES
+from daskphys import backend
 
 #: The interpreter of an environment that has deepinv.
 VARIABLE = "DASKPHYS_DEEPINV_PYTHON"
@@ -48,7 +48,7 @@ class PeerProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="benchmark-peer-")
         self.folder = Path(self._folder.name)
         self._log = (self.folder / "log").open("w+b")
-        threads = max(1, CORES // (processes or 1))
+        threads = max(1, backend.cpu_count() // (processes or 1))
         run = [] if processes is None else ["-m", "torch.distributed.run", "--standalone"]
         run += [] if processes is None else ["--nproc-per-node", str(processes)]
         address = str(self.folder / "socket")
