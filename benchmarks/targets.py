@@ -113,30 +113,30 @@ def targets(found: Mapping[str, Timings]) -> list[Target]:
     for n, bound in ((8, 10.0), (32, 40.0)):
         label = Problem(n, GROWTH).label
         figure = of(f"AᵀA, {label}", lambda t: against_peer(t, "daskphys"))
-        made.append(Target(f"AᵀA merged, deepinv's fastest ÷ ours, {label}", bound, True, *figure))
+        made.append(Target(f"AᵀA merged against deepinv's fastest, {label}", bound, True, *figure))
     growth = of("AᵀA merged, growth", _ratio("N=128", "N=1"))
-    made.append(Target("AᵀA merged, N=128 ÷ N=1, 512×512×3", 1.2, False, *growth))
+    made.append(Target("AᵀA merged, N=128 against N=1, 512×512×3", 1.2, False, *growth))
     for problem in PROBLEMS:
         figure = of(f"AᵀA, {problem.label}", _ratio("daskphys", "bare pair"))
-        made.append(Target(f"AᵀA merged ÷ bare FFT pair, {problem.label}", 1.3, False, *figure))
+        made.append(Target(f"AᵀA merged against a bare FFT pair, {problem.label}", 1.3, False, *figure))
     for label, bound in ((LEFT_ON_WORKERS.label, 1.5), (WHOLE_CALLS.label, 1.2)):
         for product in ("A", "Aᵀ"):
             figure = of(f"{product}, {label}", lambda t: against_peer(t, "daskphys"))
-            made.append(Target(f"{product} plain, deepinv's fastest ÷ ours, {label}", bound, True, *figure))
+            made.append(Target(f"{product} plain against deepinv's fastest, {label}", bound, True, *figure))
     for product in ("A", "Aᵀ"):
         label = LEFT_ON_WORKERS.label
         figure = of(f"{product} left on workers, {label}", of_independent)
-        what = f"{product} on 2 workers, speed-up ÷ that of two independent processes, {label}"
+        what = f"{product} on 2 workers, part of the speed-up of 2 lone processes, {label}"
         made.append(Target(what, 0.8, True, *figure))
     for kind in ("threads", "processes"):
         label = WHOLE_CALLS.label
         figure = of(f"A whole, {label}", lambda t, kind=kind: over_floor(t, kind))
-        what = f"A on 2 {kind}, all included: floors slower than deepinv distributed, {label}"
+        what = f"A on 2 {kind} against deepinv's, floors slower, {label}"
         made.append(Target(what, 1.0, False, *figure))
     for shape in ((512, 512), (1024, 1024)):
         label = Problem(8, shape).label
         figure = of(f"CG, {label}", lambda t: against_peer(distributed_alone(t), "daskphys, 2 processes"))
-        made.append(Target(f"CG to 1e-5, deepinv distributed ÷ ours, {label}", 10.0, True, *figure))
+        made.append(Target(f"CG to 1e-5 against deepinv distributed, {label}", 10.0, True, *figure))
     return made
 
 
