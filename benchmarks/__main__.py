@@ -36,17 +36,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("groups", nargs="*", metavar="group", help=f"of {', '.join(GROUPS)}; all by default")
     parser.add_argument("--only", action="append", metavar="case", help="this case alone; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="a look: few rounds, for a twentieth of the time")
+    parser.add_argument(
+        "--quick", action="store_true", help="a look: few rounds, for a twentieth of the time"
+    )
     parser.add_argument(
         "--out", type=Path, help="the folder to write to; a part or a look goes to a new one by default"
     )
     parser.add_argument(
-        "--deepinv", metavar="python", default=os.environ.get(VARIABLE), help=f"its interpreter (or {VARIABLE})"
+        "--deepinv",
+        metavar="python",
+        default=os.environ.get(VARIABLE),
+        help=f"its interpreter (or {VARIABLE})",
     )
     options = parser.parse_args(argv)
     unknown = set(options.groups) - set(GROUPS) | set(options.only or ()) - set(names)
     if unknown:
-        parser.error(f"there is no {', '.join(sorted(unknown))}: groups {', '.join(GROUPS)}; cases {', '.join(names)}")
+        parser.error(
+            f"there is no {', '.join(sorted(unknown))}: groups {', '.join(GROUPS)}; cases {', '.join(names)}"
+        )
     chosen = _chosen(options.groups or list(GROUPS), options.only)
     part = options.quick or options.only
     folder = options.out or (Path(tempfile.mkdtemp(prefix="benchmarks-")) if part else RESULTS)

@@ -44,12 +44,14 @@ def whole_calls(bench: Bench) -> Case:
             lambda: delayed.AtA(x),
         ),
     }
-    with Rivals.of(bench, A, x, list(products)) as rivals:
+    with Rivals.of(bench, A, x, list(products), distributed=True) as rivals:
         for product, (ours, by_hand) in products.items():
             plain = A._gram(x) if product == "AᵀA" else ours(A)
             for S in D.values():
                 assert all(map(np.array_equal, arrays(ours(S)), arrays(plain))), f"{product}: other bits"
-            assert all(np.allclose(a, b, atol=1e-4) for a, b in zip(arrays(by_hand()), arrays(plain), strict=True))
+            assert all(
+                np.allclose(a, b, atol=1e-4) for a, b in zip(arrays(by_hand()), arrays(plain), strict=True)
+            )
             rivals.check(product, np.stack(arrays(plain)) if product == "A" else plain)
             calls = {"plain": lambda ours=ours: ours(A)}
             calls |= {name: lambda ours=ours, S=S: ours(S) for name, S in D.items()}
@@ -61,7 +63,9 @@ def whole_calls(bench: Bench) -> Case:
             times = rivals.time(product, calls, seconds=8)
             case.timings[f"{product} whole, {problem.label}"] = times
             add_rows(case, product, times, rivals.chosen, "plain")
-    case.notes.append("AᵀA on workers is the sum of the sensors' products, reduced by the tree; plain, it is merged")
+    case.notes.append(
+        "AᵀA on workers is the sum of the sensors' products, reduced by the tree; plain, it is merged"
+    )
     case.notes.append("one empty graph: submit → result of one task, nothing sent: the floor of any call")
     case.notes.append("the same with the arrays: 4 empty tasks, the image there and three of its size back")
     case.notes += bench.peers.notes()
@@ -80,7 +84,9 @@ def empty_graph(ctx: DistributedContext) -> Any:
 def left_on_workers(bench: Bench) -> Case:
     """A and Aᵀ whose results stay, against one thread, beside what two independent processes reach."""
     problem = Problem(8, (3, 256, 256)) if bench.quick else LEFT_ON_WORKERS
-    case = Case("left on workers", f"2 processes of one thread, results left there, {problem.label} ({TIMES})")
+    case = Case(
+        "left on workers", f"2 processes of one thread, results left there, {problem.label} ({TIMES})"
+    )
     A, x, ctx = problem.operator(), problem.image(), bench.processes
     y, client = A(x), ctx.client
     homes = list(client.scheduler_info()["workers"])[:2]
@@ -121,7 +127,9 @@ def left_on_workers(bench: Bench) -> Case:
         row: dict[str, Any] = {"product": product, **{k: times.ms(k) for k in times.rounds}}
         row |= {"speed-up of two independent": ideal, "speed-up of daskphys": reached}
         case.rows.append(row)
-    case.notes.append("one process, two independent: the plain product on workers, inputs held there, in one thread")
+    case.notes.append(
+        "one process, two independent: the plain product on workers, inputs held there, in one thread"
+    )
     case.notes.append("two independent processes do twice the work: their speed-up is 2 × one ÷ two")
     return case
 
@@ -158,11 +166,8 @@ def conjugate_gradients(problem: Problem) -> Callable[[Bench], Case]:
         steps: list[int] = []
         found = cg(D, y, rtol=RTOL, max_iter=MOST, callback=lambda i, _: steps.append(i))
         products = {"daskphys, 2 processes": f"{steps[-1]} iterations, {residual(A, y, found):.1e}"}
-        with Rivals.of(bench, A, x, ["CG"], RTOL, MOST) as rivals:
+        with Rivals.of(bench, A, x, ["CG"], distributed=True, rtol=RTOL, most=MOST) as rivals:
             for mode, peer in list(rivals.loaded.items()):
-                if mode == "deepinv":  # the target is the distributed one, which is as fast in one process
-                    del rivals.loaded[mode]
-                    continue
                 with rivals.losing(mode):
                     theirs, made = peer.result("CG")
                     products[mode] = f"{made} products, {residual(A, y, theirs.reshape(x.shape)):.1e}"
@@ -176,8 +181,12 @@ def conjugate_gradients(problem: Problem) -> Callable[[Bench], Case]:
         for row in case.rows:
             row["took, with residual"] = products.get(row["by"], "")
         engine = "the merged engine" if D.normal_kind is not None else "the resident engine"
-        case.notes.append(f"daskphys: {engine}; the blurs are mild, so that CG converges in about 100 iterations")
-        case.notes.append("deepinv: A_dagger(solver='CG', local_only=False), measurements already on every rank")
+        case.notes.append(
+            f"daskphys: {engine}; the blurs are mild, so that CG converges in about 100 iterations"
+        )
+        case.notes.append(
+            "deepinv: A_dagger(solver='CG', local_only=False), measurements already on every rank"
+        )
         case.notes += bench.peers.notes()
         return case
 

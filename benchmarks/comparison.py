@@ -33,7 +33,9 @@ def merged_growth(bench: Bench) -> Case:
     x = Problem(1, GROWTH).image()
     case = Case("growth", f"AᵀA merged for more and more sensors, all in turns, 512²×3 float32 ({TIMES})")
     operators = {n: Problem(n, GROWTH).operator() for n in sizes}
-    calls: dict[str, Callable[[], Any]] = {f"N={n}": lambda A=A: A.A_adjoint_A(x) for n, A in operators.items()}
+    calls: dict[str, Callable[[], Any]] = {
+        f"N={n}": lambda A=A: A.A_adjoint_A(x) for n, A in operators.items()
+    }
     times = bench.time(calls | {"bare pair": lambda: hand.pair(x, x.shape[-2:])}, seconds=12)
     case.timings["AᵀA merged, growth"] = times
     for name in times.rounds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,9 @@ def _lines(found: Mapping[str, Timings]) -> dict[str, dict[int, float]]:
 
 
 def _growth(axes: Any, lines: Mapping[str, Mapping[int, float]]) -> None:
-    axes.figure.suptitle("Time of AᵀA of N blurs, 512×512×3 float32, medians", x=0.01, ha="left", fontsize="large")
+    axes.figure.suptitle(
+        "Time of AᵀA of N blurs, 512×512×3 float32, medians", x=0.01, ha="left", fontsize="large"
+    )
     if not lines:
         axes.text(0.5, 0.5, "not measured in this run", ha="center", transform=axes.transAxes)
         return
@@ -76,7 +79,12 @@ def _growth(axes: Any, lines: Mapping[str, Mapping[int, float]]) -> None:
     axes.grid(alpha=0.3, which="both", axis="y")
     for (label, (_, colour)), y in zip(ends.items(), _apart([e[0] for e in ends.values()]), strict=True):
         axes.annotate(
-            label, (1.02, y), xycoords=("axes fraction", "data"), color=colour, va="center", annotation_clip=False
+            label,
+            (1.02, y),
+            xycoords=("axes fraction", "data"),
+            color=colour,
+            va="center",
+            annotation_clip=False,
         )
 
 
@@ -84,7 +92,7 @@ def _apart(heights: Sequence[float], least: float = 1.28) -> list[float]:
     """Heights of labels on a log axis, moved up until no two are closer than a factor."""
     order = sorted(range(len(heights)), key=heights.__getitem__)
     placed = list(heights)
-    for below, above in zip(order, order[1:], strict=False):
+    for below, above in itertools.pairwise(order):
         placed[above] = max(placed[above], placed[below] * least)
     return placed
 

@@ -49,16 +49,20 @@ class Rivals:
         A: StackedPhysics,
         x: np.ndarray,
         products: Sequence[str],
+        *,
+        distributed: bool = False,
         rtol: float = 0.0,
         most: int = 0,
     ) -> Iterator[Rivals]:
-        """Give kernels and image to every peer that runs."""
+        """Give kernels and image to every peer that runs, or to those alone that are distributed."""
         rivals = cls(bench)
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             path = Path(folder) / "problem.npz"
             np.savez(path, x=x, **{f"k{i}": k for i, k in enumerate(kernels(A))})
             question = {"products": [CODES[p] for p in products], "rtol": rtol, "most": most}
             for mode, peer in bench.peers.running().items():
+                if distributed and MODES[mode] is None:
+                    continue
                 with rivals.losing(mode):
                     told = peer.ask("load", path=str(path), **question)
                     rivals.loaded[mode], rivals.chosen[mode] = peer, told["chosen"]
@@ -93,7 +97,10 @@ class Rivals:
         """Rounds in which each of `calls` and each peer has a turn; the figure is the median of a turn."""
         turn = turn or (Turn(2, 0.02) if self.bench.quick else Turn())
         while True:
-            measures = {k: lambda call=call: several(call, turn.calls, turn.seconds, turn.warm) for k, call in calls.items()}
+            measures = {
+                k: lambda call=call: several(call, turn.calls, turn.seconds, turn.warm)
+                for k, call in calls.items()
+            }
             measures |= {m: lambda m=m: self._asked(m, product, turn) for m in self.loaded}
             try:
                 return in_turns(measures, self.bench.seconds(seconds), least)
@@ -129,5 +136,7 @@ def add_rows(
     for name in timings.rounds:
         row: dict[str, Any] = {"product": product, "by": name, "time": timings.ms(name)}
         row[f"÷ {base}"] = timings.ratio(name, base) if name != base else ""
-        row["as"] = how.get(name, {}).get(CODES.get(product, product), "") + (" (fastest)" if name == best else "")
+        row["as"] = how.get(name, {}).get(CODES.get(product, product), "") + (
+            " (fastest)" if name == best else ""
+        )
         case.rows.append(row)

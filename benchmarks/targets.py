@@ -62,7 +62,13 @@ class Target:
         verdict = {True: "met", False: "missed", None: "not measured"}[self.met]
         promised = f"{'≥' if self.at_least else '≤'} {self.bound:g}×"
         figure = "" if self.figure is None else self.figure
-        return {"target": self.what, "promised": promised, "figure": figure, "": verdict, "from": self.rests_on}
+        return {
+            "target": self.what,
+            "promised": promised,
+            "figure": figure,
+            "": verdict,
+            "from": self.rests_on,
+        }
 
 
 def distributed_alone(timings: Timings) -> Timings:
@@ -151,6 +157,8 @@ def _ratio(name: str, base: str) -> Callable[[Timings], Figure]:
 
 def table(made: Sequence[Target]) -> Case:
     """The targets as a case of their own."""
-    case = Case("targets", "what was aimed at: ratios in one run, lowest / median / highest; the median decides")
+    case = Case(
+        "targets", "what was aimed at: ratios in one run, lowest / median / highest; the median decides"
+    )
     case.rows += [target.row() for target in made]
     return case

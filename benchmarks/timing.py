@@ -85,7 +85,9 @@ def interleaved(
     for call in variants.values():
         for _ in range(warm):
             call()
-    return in_turns({name: lambda call=call: once(call) for name, call in variants.items()}, seconds, least, most)
+    return in_turns(
+        {name: lambda call=call: once(call) for name, call in variants.items()}, seconds, least, most
+    )
 
 
 def in_turns(

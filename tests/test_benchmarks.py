@@ -18,7 +18,7 @@ from benchmarks.timing import Bench, Case, Spread, Timings
 from daskphys.distributed import DistributedContext
 
 #: Speaks for deepinv where it is not installed: the same socket and the same questions, answered with NumPy's AᵀA.
-STAND_IN = '''
+STAND_IN = """
 import json, os, socket, sys
 import numpy as np
 place = sys.argv[sys.argv.index("--threads") - 1]
@@ -52,7 +52,7 @@ for line in lines:
     else:
         tell({})
         break
-'''
+"""
 
 
 def run_quickly(folder, *only):
@@ -80,7 +80,11 @@ def stand_in(tmp_path, monkeypatch):
 def test_one_case_writes_table_json_and_picture(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv(launch.VARIABLE, raising=False)
     small = Problem(3, (3, 96, 80))
-    cases = (comparison.merged_growth, comparison.products_of(small), comparison.products_of(Problem(8, (9, 9))))
+    cases = (
+        comparison.merged_growth,
+        comparison.products_of(small),
+        comparison.products_of(Problem(8, (9, 9))),
+    )
     monkeypatch.setitem(command.GROUPS, "peers", cases)
     assert run_quickly(tmp_path, "merged_growth", small.name) == 0
     printed = capsys.readouterr().out

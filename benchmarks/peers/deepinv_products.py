@@ -99,7 +99,7 @@ class Peer:
                 call = self._call(product, (name, gathering), few)
                 first = self._time(call)
                 slow = self._agreed(first > 4 * best)
-                taken = first if slow else min(self._time(call) for _ in range(3))
+                taken = first if slow else min(self._time(call) for _ in range(2))
                 best = min(best, taken)
                 found[f"{name}; {gathering}" if self.several else name] = taken
         return found
