@@ -16,6 +16,9 @@ from daskphys.physics.stack import StackedPhysics
 #: How AᵀA grows with the sensors is shown on this image.
 GROWTH = (3, 512, 512)
 
+#: So many sensors' results of A are compared.
+CHECKED = 8
+
 PROBLEMS = (
     Problem(3, (3, 767, 512)),
     Problem(3, GROWTH),
@@ -52,7 +55,7 @@ def products_of(problem: Problem) -> Callable[[Bench], Case]:
         A, x = problem.operator(), problem.image()
         y = A(x)
         calls = in_process(A, x, y, problem.space)
-        ours = {"A": np.stack(list(y)), "Aᵀ": A.A_adjoint(y), "AᵀA": A.A_adjoint_A(x)}
+        ours = {"A": np.stack(list(y[:CHECKED])), "Aᵀ": A.A_adjoint(y), "AᵀA": A.A_adjoint_A(x)}
         for product, variants in calls.items():
             agree(product, variants, ours[product])
         with Rivals.of(bench, A, x, list(calls)) as rivals:
@@ -97,7 +100,8 @@ def agree(product: str, variants: Mapping[str, Callable[[], Any]], ours: np.ndar
     for name, call in variants.items():
         if name not in ("daskphys", "bare pair"):
             theirs = call()
-            theirs = np.stack([np.asarray(a) for a in theirs]) if isinstance(theirs, list) else theirs
+            if isinstance(theirs, list):
+                theirs = np.stack([np.asarray(a) for a in theirs[: len(ours)]])
             far = relative(np.asarray(theirs).reshape(ours.shape), ours)
             assert far < AGREES, f"{product}, {name}: relative difference {far:.2g}"
 

@@ -78,10 +78,10 @@ class Rivals:
             self.bench.peers.lost(mode, error)
 
     def check(self, product: str, ours: np.ndarray) -> None:
-        """Leave out every peer whose result is not ours."""
+        """Leave out every peer whose result is not ours; of A, `ours` may hold the first sensors alone."""
         for mode, peer in list(self.loaded.items()):
             with self.losing(mode):
-                theirs, _ = peer.result(CODES[product])
+                theirs, _ = peer.result(CODES[product], len(ours))
                 far = relative(theirs.reshape(ours.shape), ours)
                 if not far < AGREES:
                     raise PeerError(f"{product}: another result than ours, relative difference {far:.2g}")

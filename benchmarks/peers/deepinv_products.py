@@ -30,15 +30,14 @@ SCREENED = 3
 
 
 def makers(kernels: Sequence[torch.Tensor], image: Sequence[int]) -> dict[str, Callable[[], list[Any]]]:
-    """Lists of deepinv's operators for these kernels, by name of the variant."""
+    """Lists of deepinv's operators for these kernels, by name of the variant, the slowest of large images last."""
     physics = deepinv.physics
-    found: dict[str, Callable[[], list[Any]]] = {
-        "Blur": lambda: [physics.Blur(filter=k, padding="circular") for k in kernels],
-        "Blur, use_fft": lambda: [physics.Blur(filter=k, padding="circular", use_fft=True) for k in kernels],
-    }
+    found: dict[str, Callable[[], list[Any]]] = {}
     if len(image) == 4:
         size = tuple(image[1:])
         found["BlurFFT"] = lambda: [physics.BlurFFT(img_size=size, filter=k) for k in kernels]
+    found["Blur, use_fft"] = lambda: [physics.Blur(filter=k, padding="circular", use_fft=True) for k in kernels]
+    found["Blur"] = lambda: [physics.Blur(filter=k, padding="circular") for k in kernels]
     return found
 
 
@@ -161,8 +160,8 @@ class Peer:
             taken.append(self._time(call))
         return {"rounds": taken}
 
-    def result(self, product: str, path: str) -> dict[str, Any]:
-        """Write what the product gives, as one array; for a solver also how many products it took."""
+    def result(self, product: str, path: str, first: int) -> dict[str, Any]:
+        """Write what the product gives, of a stack's for the first sensors; for a solver also its products."""
         call, counted = self._ready(product), None
         if product == "CG":
             name, gathering = self.chosen[product]
@@ -171,7 +170,7 @@ class Peer:
         if self.several and self.ctx.rank:
             return {}
         arrays = given if isinstance(given, list | TensorList) else [given]
-        np.save(path, np.stack([a.numpy() for a in arrays]))
+        np.save(path, np.stack([a.numpy() for a in arrays[:first]]))
         return {"products": None if counted is None else counted.calls}
 
     def end(self) -> dict[str, Any]:

@@ -109,10 +109,10 @@ class PeerProcess:
             raise PeerError(f"{do}: {answer['error'].strip().splitlines()[-1]}")
         return answer
 
-    def result(self, product: str) -> tuple[np.ndarray, int | None]:
-        """What a product gives (the sensors' results on the first axis), and the products that a solver made."""
+    def result(self, product: str, first: int = 1) -> tuple[np.ndarray, int | None]:
+        """What a product gives (for A, the `first` sensors on an axis), and the products that a solver made."""
         path = self.folder / "result.npy"
-        told = self.ask("result", product=product, path=str(path))
+        told = self.ask("result", product=product, path=str(path), first=first)
         found = np.load(path)
         path.unlink()
         return found, told["products"]
