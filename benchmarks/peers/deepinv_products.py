@@ -36,7 +36,9 @@ def makers(kernels: Sequence[torch.Tensor], image: Sequence[int]) -> dict[str, C
     if len(image) == 4:
         size = tuple(image[1:])
         found["BlurFFT"] = lambda: [physics.BlurFFT(img_size=size, filter=k) for k in kernels]
-    found["Blur, use_fft"] = lambda: [physics.Blur(filter=k, padding="circular", use_fft=True) for k in kernels]
+    found["Blur, use_fft"] = lambda: [
+        physics.Blur(filter=k, padding="circular", use_fft=True) for k in kernels
+    ]
     found["Blur"] = lambda: [physics.Blur(filter=k, padding="circular") for k in kernels]
     return found
 

@@ -23,6 +23,10 @@ VARIABLE = "DASKPHYS_DEEPINV_PYTHON"
 #: How many processes each way of running deepinv has; None is without ``torchrun``.
 MODES = {"deepinv": None, "deepinv, 1 process": 1, "deepinv, 2 processes": 2}
 
+#: Torch's threads sleep while they wait.  By default they spin: where another process wants the core a call then takes
+#: a hundred times as long, and what spins after a call takes the core from whose turn is next.
+WAITING = {"OMP_WAIT_POLICY": "passive"}
+
 _SCRIPT = Path(__file__).with_name("deepinv_products.py")
 
 
@@ -62,7 +66,7 @@ class PeerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
-                env={**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": ""},
+                env={**os.environ, **WAITING, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": ""},
                 start_new_session=True,
             )
         except OSError as error:
