@@ -6,7 +6,7 @@ import contextlib
 import operator
 import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,30 +22,6 @@ from daskphys.graph.tree import FAN_IN, join, reduce_tree
 from daskphys.pairwise import Partial
 from daskphys.physics import Blur, stack
 from daskphys.physics.stack import StackedPhysics
-
-
-def distributed_products(bench: Bench) -> Case:
-    case = Case("3", f"distributed on 2 workers against plain, N=3, 767×512×3 ({TIMES})")
-    A, x = blurs(3), image(3, 767, 512)
-    y = A(x)
-    D = {kind: distribute(A, ctx) for kind, ctx in bench.contexts.items()}
-    products: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
-        "A": (lambda: A(x), lambda D: D(x)),
-        "Aᵀ": (lambda: A.A_adjoint(y), lambda D: D.A_adjoint(y)),
-        "AᵀA by the tree": (lambda: A._gram(x), lambda D: D.A_adjoint_A(x, method="tree")),
-        "AᵀA merged": (lambda: A.A_adjoint_A(x), lambda D: D.A_adjoint_A(x)),
-    }
-    for name, (plain, placed) in products.items():
-        variants = {"plain": plain, **{k: (lambda d=d, placed=placed: placed(d)) for k, d in D.items()}}
-        for kind in D:
-            assert all(map(np.array_equal, _arrays(variants[kind]()), _arrays(plain())))
-        times = bench.time(variants, seconds=10)
-        row = {"call": name, **{k: times.ms(k) for k in variants}}
-        case.rows.append(row | {f"{k} ÷ plain": times.ratio(k, "plain") for k in D})
-    floor = bench.time({k: (lambda c=c: empty_call(c, x)) for k, c in bench.contexts.items()}, seconds=6)
-    case.rows.append({"call": "floor", **{k: floor.ms(k) for k in D}})
-    case.notes.append("floor: 4 empty tasks; the same image there, three of its size back")
-    return case
 
 
 def empty_call(ctx: DistributedContext, x: np.ndarray) -> list[np.ndarray]:
@@ -221,7 +197,3 @@ def task_size(bench: Bench) -> Case:
             row |= {"auto ÷ plain": times.ratio("auto", "plain"), "8 ÷ plain": times.ratio("8", "plain")}
             case.rows.append(row | {"FFTs, auto": made["auto"], "FFTs, 8": made["8"]})
     return case
-
-
-def _arrays(result: Any) -> list[np.ndarray]:
-    return [result] if isinstance(result, np.ndarray) else list(result)

@@ -6,7 +6,9 @@ ratios holds where the milliseconds do not.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import functools
 import os
 import platform
 import time
@@ -18,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.peers.launch import Peers
 from daskphys import backend
 from daskphys.distributed import DistributedContext
 from daskphys.physics import Blur, gaussian_blur, stack
@@ -82,33 +85,82 @@ def interleaved(
     for call in variants.values():
         for _ in range(warm):
             call()
-    taken: dict[str, list[float]] = {name: [] for name in variants}
+    return in_turns(
+        {name: lambda call=call: once(call) for name, call in variants.items()}, seconds, least, most
+    )
+
+
+def in_turns(
+    measures: Mapping[str, Callable[[], float]], seconds: float, least: int, most: int = 1000
+) -> Timings:
+    """Let each measure give its milliseconds, round by round."""
+    taken: dict[str, list[float]] = {name: [] for name in measures}
     end, rounds = time.perf_counter() + seconds, 0
     while rounds < least or (rounds < most and time.perf_counter() < end):
-        for name, call in variants.items():
-            begin = time.perf_counter()
-            result = call()
-            taken[name].append(1e3 * (time.perf_counter() - begin))
-            del result  # freed outside the time, before the next one allocates
+        for name, measure in measures.items():
+            taken[name].append(measure())
         rounds += 1
     return Timings(taken)
 
 
-class Bench:
-    """The two clusters that the cases share, and how long to measure."""
+def once(call: Callable[[], Any]) -> float:
+    """Milliseconds of one call."""
+    begin = time.perf_counter()
+    result = call()
+    taken = 1e3 * (time.perf_counter() - begin)
+    del result  # freed outside the time, before the next one allocates
+    return taken
 
-    def __init__(self, threads: DistributedContext, processes: DistributedContext, quick: bool) -> None:
-        self.contexts = {"threads": threads, "processes": processes}
-        self.processes = processes
+
+def several(call: Callable[[], Any], calls: int, seconds: float, warm: int = 1) -> float:
+    """The median milliseconds of up to `calls` calls, none of which begins after `seconds`; `warm` more come first."""
+    for _ in range(warm):
+        call()
+    taken: list[float] = []
+    end = time.perf_counter() + seconds
+    while not taken or (len(taken) < calls and time.perf_counter() < end):
+        taken.append(once(call))
+    return median(taken)
+
+
+class Bench:
+    """What the cases share: clusters and peers, started when a case first asks for them, and how long to measure."""
+
+    def __init__(self, quick: bool, peers: Peers | None = None) -> None:
         self.quick = quick
+        self.peers = Peers(None) if peers is None else peers
         self.least = 3 if quick else 7
+        self._open = contextlib.ExitStack()
+        self._open.callback(self.peers.close)
+
+    @functools.cached_property
+    def threads(self) -> DistributedContext:
+        """Two workers that are threads of this process."""
+        return self._open.enter_context(DistributedContext(n_workers=2, processes=False))
+
+    @functools.cached_property
+    def processes(self) -> DistributedContext:
+        """Two worker processes."""
+        return self._open.enter_context(DistributedContext(n_workers=2, processes=True))
+
+    @property
+    def contexts(self) -> dict[str, DistributedContext]:
+        """Both kinds of cluster."""
+        return {"threads": self.threads, "processes": self.processes}
+
+    def close(self) -> None:
+        """End clusters and peers."""
+        self._open.close()
 
     def time(
         self, variants: Mapping[str, Callable[[], Any]], seconds: float = 5.0, most: int = 1000
     ) -> Timings:
         """Time the variants in turns; a look takes a twentieth of `seconds`."""
-        long = seconds / 20 if self.quick else seconds
-        return interleaved(variants, long, self.least, 1 if self.quick else 2, most)
+        return interleaved(variants, self.seconds(seconds), self.least, 1 if self.quick else 2, most)
+
+    def seconds(self, seconds: float) -> float:
+        """`seconds`, or a twentieth of it for a look."""
+        return seconds / 20 if self.quick else seconds
 
 
 @dataclass
@@ -119,6 +171,8 @@ class Case:
     title: str
     rows: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: All rounds, by what was measured, where a picture or a target needs them.
+    timings: dict[str, Timings] = field(default_factory=dict)
 
     def text(self) -> str:
         """The table for a terminal; spreads are lowest / median / highest."""
@@ -134,7 +188,9 @@ class Case:
 
     def json(self) -> dict[str, Any]:
         rows = [{k: _plain(v) for k, v in row.items()} for row in self.rows]
-        return {"case": self.name, "title": self.title, "rows": rows, "notes": self.notes}
+        found = {"case": self.name, "title": self.title, "rows": rows, "notes": self.notes}
+        timings = {k: {name: _rounded(r) for name, r in t.rounds.items()} for k, t in self.timings.items()}
+        return found | ({"rounds, ms": timings} if timings else {})
 
 
 def image(*shape: int) -> np.ndarray:
@@ -169,6 +225,10 @@ def environment(quick: bool) -> dict[str, Any]:
 def load() -> float | None:
     """How many processes wanted a core in the last minute, this one's among them."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def _rounded(figures: Sequence[float]) -> list[float]:
+    return [float(f"{x:.4g}") for x in figures]
 
 
 def _number(x: float) -> str:

@@ -1,0 +1,1 @@
+"""What daskphys is compared with: the same mathematics written by hand, and deepinv."""
