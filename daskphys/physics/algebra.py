@@ -12,6 +12,7 @@ from daskphys.pairwise import pairwise_sum
 from daskphys.physics import leastsquares
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.spaces import Images, Sensors, shape_of
+from daskphys.physics.stencil import Stencil
 from daskphys.physics.transform import After, Transform
 
 
@@ -120,6 +121,12 @@ class SumHooks(Hooks):
         names = {term._result_dtype(dtype) for term in self.terms}
         return dtype if names == {dtype} else backend.complex_name(dtype)
 
+    @property
+    def stencil(self) -> Stencil | None:
+        stencils = [term.stencil for term in self.terms]
+        known = [s for s in stencils if s is not None and s.agrees(stencils[0] or s)]
+        return pairwise_sum(known) if len(known) == len(stencils) else None
+
     def _agreed(self, shapes: list[Any]) -> Any:
         for term, shape in zip(self.terms, shapes, strict=True):
             if shape != shapes[0]:
@@ -177,6 +184,11 @@ class ScaledHooks(Hooks):
 
     def _adjoint_to(self, y: Any, shape: Any) -> Any:
         return self.parent._adjoint_to(self._conjugate * y, shape)
+
+    @property
+    def stencil(self) -> Stencil | None:
+        parent = self.parent.stencil
+        return None if parent is None else parent.scaled(self.factor)
 
     @property
     def normal_kind(self) -> Any:

@@ -16,6 +16,7 @@ from daskphys.physics.cache import derived
 from daskphys.physics.normal import FourierMultiplier
 from daskphys.physics.padding import pad, padded_shape
 from daskphys.physics.spaces import check_channels
+from daskphys.physics.stencil import Stencil
 from daskphys.physics.transform import PaddedRealFFT, RealFFT, Transform
 from daskphys.physics.value import value
 
@@ -182,6 +183,10 @@ class Blur(LinearPhysics):
             y = pad(y, tuple((n - 1 - n // 2, n // 2) for n in self.kernel_shape), "zero")
         z = RealFFT(self._space).lift(y)
         return z * backend.namespace(z).conj(self._spectrum(z, shape))
+
+    @property
+    def stencil(self) -> Stencil:
+        return Stencil(self.filter, self.padding, self._space)
 
     # -- normal operator -----------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 from daskphys import backend, markup
 from daskphys.errors import NotClosedFormError
 from daskphys.physics.spaces import Images, Sensors, shape_of
+from daskphys.physics.stencil import Stencil
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import Value
 
@@ -61,6 +62,11 @@ class Hooks(Value, abc.ABC):
     def _adjoint_to(self, y: Any, shape: Any) -> Any:
         """The z with ``Aᴴ y = transform.lower(z, shape)``."""
         return self._adjoint(y, shape)
+
+    @property
+    def stencil(self) -> Stencil | None:
+        """The operator as a compact convolution, where it is one: it then works on tiles of an image."""
+        return None
 
     @property
     def normal_kind(self) -> Any:
