@@ -56,9 +56,7 @@ class Stencil(Value):
         return same and (self.padding != "valid" or self.sizes == other.sizes)
 
     def __add__(self, other: Stencil) -> Stencil:
-        reach = [
-            (max(a, c), max(b, d)) for (a, b), (c, d) in zip(self.reach, other.reach, strict=True)
-        ]
+        reach = [(max(a, c), max(b, d)) for (a, b), (c, d) in zip(self.reach, other.reach, strict=True)]
         kernel = _widened(self, reach) + backend.like(_widened(other, reach), self.kernel)
         return Stencil(kernel, self.padding, self.ndim)
 
@@ -98,7 +96,9 @@ class Stencil(Value):
 def _widened(stencil: Stencil, reach: list[tuple[int, int]]) -> Any:
     """The kernel with zeros around it, so that it has this reach."""
     # A kernel's index runs against the image's, so what reaches after comes first.
-    at = [slice(b - d, b - d + n) for (_, b), (_, d), n in zip(reach, stencil.reach, stencil.sizes, strict=True)]
+    at = [
+        slice(b - d, b - d + n) for (_, b), (_, d), n in zip(reach, stencil.reach, stencil.sizes, strict=True)
+    ]
     lead = tuple(stencil.kernel.shape[: -stencil.ndim])
     wide = backend.zeros((*lead, *(a + b + 1 for a, b in reach)), stencil.kernel)
     wide[(..., *at)] = stencil.kernel

@@ -106,9 +106,7 @@ class Local:
         if self.stencil.padding in ("circular", "valid"):
             return box
         reach = zip(box, self.sizes, self.stencil.reach, strict=True)
-        return tuple(
-            (start - a * (start == 0), stop + b * (stop == n)) for (start, stop), n, (a, b) in reach
-        )
+        return tuple((start - a * (start == 0), stop + b * (stop == n)) for (start, stop), n, (a, b) in reach)
 
     def _clipped(self, box: Box, limits: Box) -> Box:
         return box if self.stencil.padding == "circular" else clipped(box, limits)
