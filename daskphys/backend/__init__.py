@@ -34,8 +34,10 @@ from daskphys.backend.fft import (
     TransformCount,
     count_transforms,
     cpu_count,
+    fft_axis,
     fft_threads,
     irfftn,
+    rfft_axis,
     rfftn,
 )
 
@@ -57,6 +59,7 @@ __all__ = [
     "digest",
     "dtype_name",
     "eps",
+    "fft_axis",
     "fft_threads",
     "frozen",
     "irfftn",
@@ -69,6 +72,7 @@ __all__ = [
     "norm",
     "parse_device",
     "real_name",
+    "rfft_axis",
     "rfftn",
     "size",
     "to_device",

@@ -88,3 +88,19 @@ def irfftn(x: Array, sizes: Sequence[int]) -> Array:
             x = scipy.fft.ifftn(x, axes=tuple(range(-ndim, -1)), overwrite_x=True, workers=workers)
         return scipy.fft.irfft(x, n=sizes[-1], axis=-1, overwrite_x=True, workers=workers)
     return namespace(x).fft.irfftn(x, s=tuple(sizes), axes=tuple(range(-ndim, 0)))
+
+
+def fft_axis(x: Array, axis: int, *, n: int | None = None, inverse: bool = False) -> Array:
+    """The complex FFT along one axis, made `n` long with zeros; not counted: it is part of an image's transform."""
+    if isinstance(x, np.ndarray):
+        transform = scipy.fft.ifft if inverse else scipy.fft.fft
+        return transform(x, n=n, axis=axis, workers=_workers(x))
+    xp = namespace(x)
+    return (xp.fft.ifft if inverse else xp.fft.fft)(x, n=n, axis=axis)
+
+
+def rfft_axis(x: Array, n: int) -> Array:
+    """The real-to-complex FFT along the last axis, made `n` long with zeros; not counted."""
+    if isinstance(x, np.ndarray):
+        return scipy.fft.rfft(x, n=n, axis=-1, workers=_workers(x))
+    return namespace(x).fft.rfft(x, n=n, axis=-1)

@@ -16,7 +16,7 @@ from daskphys.distributed import calls
 from daskphys.distributed.physics import DistributedGram, DistributedPhysics
 from daskphys.errors import NotClosedFormError
 from daskphys.graph.builder import GraphBuilder
-from daskphys.interop import tiles
+from daskphys.interop import pencils, tiles
 from daskphys.interop.blocks import begin, constant, dtypes, measurements, take
 from daskphys.interop.chunks import Index, aligned, array, chunk_shape, filled, indexes, key, split
 from daskphys.interop.tiling import SENSORS
@@ -30,9 +30,9 @@ from daskphys.physics.stack import StackedPhysics, widened
 def apply(operator: Any, value: Any) -> Any:
     """``operator`` applied to a Dask array, or to measurements of them."""
     if split(operator, value):
-        made = tiles.apply(operator, value)
-        if made is not None:
-            return made
+        for room in (tiles, pencils):
+            if (made := room.apply(operator, value)) is not None:
+                return made
         match operator:  # what cannot be one task a tile may still be made of what can
             case StackedPhysics():
                 return Measurements(apply(sensor, value) for sensor in operator)

@@ -41,15 +41,15 @@ def apply(operator: Any, value: Any) -> Any:
         return None
     match operator:
         case Gram(parent=parent):
-            return _gram(operator, _stacked(parent), value, plan)
+            return _gram(operator, stacked(parent), value, plan)
         case Adjoint(parent=parent):
             y = value if isinstance(value, Measurements) else Measurements([value])
-            return _adjoint(_stacked(parent), y, plan)
-    y = _forward(_stacked(operator), value, plan)
+            return _adjoint(stacked(parent), y, plan)
+    y = _forward(stacked(operator), value, plan)
     return y if isinstance(operator, tiling.SENSORS) else y[0]
 
 
-def _stacked(physics: Any) -> Any:
+def stacked(physics: Any) -> Any:
     """The operator as a stack, if need be of one sensor."""
     return physics if isinstance(physics, tiling.SENSORS) else StackedPhysics((physics,))
 
@@ -149,7 +149,7 @@ def _gram(operator: Gram, physics: Any, x: Any, plan: Tiling) -> Any:
     real = physics.normal_kind is not None and not by_tree
     dtype = x.dtype.name if real else np.result_type(*dtypes(physics, x, normal=True)).name
     if all(local.stencil.padding == "circular" for local in plan.locals) and not by_tree:
-        kernel = _kernel(builder, call, blocks, real)
+        kernel = kernel_task(builder, call, blocks, real)
         for place in _places(x, lead, plan):
             needs = _Needs()
             wider = ((a - n, b + n) for (a, b), n in zip(place.box, plan.overlap, strict=True))
@@ -192,7 +192,7 @@ def _add_sums(
             )
 
 
-def _kernel(builder: GraphBuilder, call: str, blocks: calls.Blocks, real: bool) -> Ref:
+def kernel_task(builder: GraphBuilder, call: str, blocks: calls.Blocks, real: bool) -> Ref:
     """Tasks for the kernel of AᴴA: the sum of autocorrelations, by a tree."""
     name = f"kernel-{call}"
     parts = [

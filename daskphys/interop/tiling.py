@@ -72,8 +72,9 @@ class Tiling:
 def plan(operator: Any, value: Any) -> Tiling | None:
     """The tiles of ``operator`` on a Dask array, or on measurements of them; None where it has no tiles.
 
-    `operator` is A, ``A.H`` or AᴴA of a compact A.  A periodic operator whose kernel is so large that the
-    chunks of an axis would all be merged has none: it is a Fourier multiplier (`daskphys.interop.pencils`).
+    `operator` is A, ``A.H`` or AᴴA of a compact A.  A periodic operator has none where the chunks of an axis
+    would all be merged, or its kernel is longer than about half of the axis: it is better taken for the Fourier
+    multiplier that it is (`daskphys.interop.pencils`).
 
     Examples
     --------
@@ -104,7 +105,8 @@ def plan(operator: Any, value: Any) -> Tiling | None:
     )
     kept = tuple(merged(c, n + 1) for c, n in zip(given, overlap, strict=True))
     periodic = all(s.padding == "circular" for s in stencils)
-    if periodic and any(len(c) > len(k) == 1 for c, k in zip(given, kept, strict=True)):
+    sides = zip(given, kept, overlap, shape[-ndim:], strict=True)
+    if periodic and any(len(c) > 1 and (len(k) == 1 or 4 * o > n) for c, k, o, n in sides):
         return None
     # The measurement of a blur without borders begins at the kernel's reach; its outer tiles are those of the
     # image less that.

@@ -270,8 +270,12 @@ def normal_solution(normal: Any, z: Any, transform: Transform, shape: Any, rtol:
 
 def _pinv(normal: Any, sample: Any, rtol: float | None) -> Any:
     """The pseudo-inverse of AᴴA, whose eigenvalues are squares of A's singular values."""
-    cut = backend.eps(sample) * max(1.0, math.log2(backend.size(normal.sizes))) if rtol is None else rtol
-    return normal.pinv(cut**2)
+    return normal.pinv(cut(backend.eps(sample), normal.sizes, rtol) ** 2)
+
+
+def cut(eps: float, sizes: tuple[int, ...], rtol: float | None) -> float:
+    """The part of A's largest singular value below which others count as zero."""
+    return eps * max(1.0, math.log2(backend.size(sizes))) if rtol is None else rtol
 
 
 class AdjointOf(AdjointHooks):

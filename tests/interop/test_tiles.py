@@ -15,6 +15,7 @@ from daskphys.errors import SensorError, ShapeError
 from daskphys.graph.joining import joins
 from daskphys.interop.tiling import merged, plan
 from daskphys.physics import Blur, LinearPhysics, Measurements, stack, value
+from daskphys.physics.base import Gram
 
 PADDINGS = ("circular", "valid", "replicate", "reflect")
 RTOL = {"float32": 1e-6, "float64": 1e-12, "complex64": 1e-6, "complex128": 1e-12}
@@ -25,7 +26,7 @@ K = [_rng.normal(size=s) for s in ((3, 4), (5, 3), (2, 2))]
 OPERATORS = {
     **{p: Blur(K[0], p) for p in PADDINGS},
     **{f"3 of {p}": stack(*(Blur(k, p) for k in K)) for p in PADDINGS},
-    "mixed": stack(*(Blur(k, p) for k, p in itertools.product(K[:2], PADDINGS))),
+    "mixed": stack(*(Blur(K[i % 2], p) for i, p in enumerate(PADDINGS))),
     "channels": stack(Blur(_rng.normal(size=(3, 3, 3)), "reflect"), Blur(K[0])),
     "2A": 2 * Blur(K[0], "reflect"),
     "2jA": stack(2j * Blur(K[1]), Blur(K[0])),
@@ -42,7 +43,7 @@ def x():
 
 @pytest.fixture
 def X(x):
-    return da.from_array(x, chunks=(1, 3, (11, 9, 2, 2, 17), (13, 12, 12)))
+    return da.from_array(x, chunks=(2, 3, (11, 9, 2, 2, 17), (19, 18)))
 
 
 class Disk:
@@ -66,13 +67,13 @@ def own(result, *inputs):
     return len(keys.difference(*(i.__dask_graph__().to_dict() for i in inputs)))
 
 
-def check(lazy, eager):
+def check(lazy, eager, scheduler="threads"):
     """The numbers of `eager`, to the rounding of sums over a kernel."""
     many = isinstance(eager, Measurements)
     assert isinstance(lazy, Measurements) == many
     lazy.dask.validate() if not many else [a.dask.validate() for a in lazy]
     for a, e in zip(list(lazy) if many else [lazy], list(eager) if many else [eager], strict=True):
-        computed = a.compute(scheduler="threads")
+        computed = a.compute(scheduler=scheduler)
         assert (a.shape, a.dtype) == (e.shape, e.dtype) == (computed.shape, computed.dtype)
         assert (type(a._meta), a._meta.dtype) == (np.ndarray, e.dtype)
         assert all(len(c) > 1 for c in a.chunks[-2:])
@@ -83,7 +84,7 @@ def check(lazy, eager):
 @pytest.mark.parametrize("name", OPERATORS)
 def test_the_numbers_of_numpy(name, dtype, x, never_computes):
     A, x = OPERATORS[name], (x * (1 + 1j) if dtype.startswith("c") else x).astype(dtype)
-    X = da.from_array(x, chunks=(1, 3, (11, 9, 2, 2, 17), (13, 12, 12)))
+    X = da.from_array(x, chunks=(2, 3, (11, 9, 2, 2, 17), (19, 18)))
     y = A(x)
     with never_computes():
         lazy = [A(X), A.A_adjoint(A(X)), A.A_adjoint_A(X), A.A_A_adjoint(A(X))]
@@ -103,7 +104,7 @@ def test_volumes(padding):
     check(A.A_adjoint_A(X), A.A_adjoint_A(x))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     padding=st.sampled_from(PADDINGS),
     kernel=st.tuples(st.integers(1, 6), st.integers(1, 6)),
@@ -137,7 +138,7 @@ def test_chunks_without_elements(x):
 # -- how many tasks ----------------------------------------------------------------------------------------
 
 
-def tiled(n=8, side=16):
+def tiled(n=6, side=16):
     return da.ones((n * side, n * side), chunks=side, dtype="float32")
 
 
@@ -147,23 +148,23 @@ def test_one_task_a_tile():
         A = Blur(np.ones((5, 5)), padding)
         for B in (A, 2 * A, A + A):
             y = B(X)
-            assert own(y, X) == 64 + 1  # the operator
-            assert own(B.A_adjoint(y), y, X) <= 64 + 1
-            assert own(B.A_adjoint_A(X), X) <= 1.2 * 64
+            assert own(y, X) == 36 + 1  # the operator
+            assert own(B.A_adjoint(y), y, X) <= 36 + 1
+            assert own(B.A_adjoint_A(X), X) <= 1.2 * 36
 
 
-@pytest.mark.parametrize("n", [1, 3, 8, 40])
+@pytest.mark.parametrize("n", [1, 3, 20])
 def test_one_task_a_tile_and_block(n):
     X = tiled()
     for padding in PADDINGS:
         A = stack(*(Blur(np.full((3, 3), 1.0 + i), padding) for i in range(n)))
         y = A(X)
-        assert own(y, X) == n + 64 * n
-        assert own(A.A_adjoint(y), y) == 64 * n  # the blocks are there
+        assert own(y, X) == n + 36 * n
+        assert own(A.A_adjoint(y), y) == 36 * n  # the blocks are there
         if padding == "circular":  # one pass for any number of sensors
-            assert own(A.A_adjoint_A(X), X) <= 2 * n + 5 + 64
+            assert own(A.A_adjoint_A(X), X) <= 2 * n + 5 + 36
         else:
-            assert own(A.A_adjoint_A(X), X) == n + 64 * n
+            assert own(A.A_adjoint_A(X), X) == n + 36 * n
 
 
 def test_culling_keeps_what_one_tile_needs():
@@ -246,32 +247,26 @@ def test_from_zarr_to_zarr(tmp_path, x):
 
 
 def test_chunks_follow_the_image(x, X):
-    rows, columns = (11, 9, 4, 17), (13, 12, 12)  # two chunks of two are less than the overlap
+    rows, columns = (11, 9, 4, 17), (19, 18)  # two chunks of two are less than the overlap
     for padding, lost in (("circular", 0), ("valid", 1)):
         A = Blur(np.ones((5, 5)), padding)
         y = A(X)
         assert y.chunks[-2:] == (
             (rows[0] - 2 * lost, *rows[1:-1], rows[-1] - 2 * lost),
-            (columns[0] - 2 * lost, 12, columns[-1] - 2 * lost),
+            (columns[0] - 2 * lost, columns[-1] - 2 * lost),
         )
         assert A.A_adjoint(y).chunks[-2:] == (rows, columns)
 
 
 def test_small_chunks_are_merged_and_said(X):
     tiles = plan(Blur(np.ones((5, 3))), X)
-    assert tiles.chunks() == ((11, 9, 4, 17), (13, 12, 12))
+    assert tiles.chunks() == ((11, 9, 4, 17), (19, 18))
     assert tiles.notes == (
         "axis -2: 5 chunks of 2 to 17 merged into 4 tiles, for each needs 2 samples of its neighbours",
     )
     assert plan(Blur(np.ones((1, 3))), X).notes == ()
     assert plan(Blur(np.ones((5, 3))).H, X).notes == tiles.notes
-    assert "needs 4 samples" in plan(Blur(np.ones((5, 3))).normal(X.shape[-2:]) and Gram5(), X).notes[0]
-
-
-def Gram5():
-    from daskphys.physics.base import Gram
-
-    return Gram(Blur(np.ones((5, 3))))
+    assert "needs 4 samples" in plan(Gram(Blur(np.ones((5, 3)))), X).notes[0]
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=9), st.integers(1, 12))
@@ -294,17 +289,17 @@ def test_sensors_and_image_are_split_at_once(name, chunks, x, X, threads, never_
     with never_computes(threads):
         lazy = [D(X), D.A_adjoint(D(X)), D.A_adjoint_A(X), D.A_adjoint_A(X, method="tree")]
     for result, eager in zip(lazy, (y, A.A_adjoint(y), A.A_adjoint_A(x), A.A_adjoint_A(x)), strict=True):
-        check(result, eager)
+        check(result, eager, None)
     plain = A.A_adjoint(A(X)).compute()
     np.testing.assert_array_equal(lazy[1].compute(), plain)  # whoever has the blocks
 
 
 def test_a_factory_with_kernels_of_several_sizes(X, x, threads):
     alike = distribute(lambda i: Blur(np.full((3, 3), 1.0 + i)), threads, num_operators=3)
-    check(alike(X), stack(*(Blur(np.full((3, 3), 1.0 + i)) for i in range(3)))(x))
+    check(alike(X), stack(*(Blur(np.full((3, 3), 1.0 + i)) for i in range(3)))(x), None)
     unlike = distribute(lambda i: Blur(np.ones((3 + i, 3))), threads, num_operators=3)
     for product in (unlike, unlike.A_adjoint_A):
-        with pytest.raises(ShapeError, match=r"sensor 1.*kernels of one size.*x\.rechunk"):
+        with pytest.raises(ShapeError, match=r"sensor [12].*kernels of one size.*x\.rechunk"):
             dask.compute(product(X))
 
 
@@ -315,12 +310,12 @@ def test_results_are_ordinary_collections(x, X):
     A = OPERATORS["mixed"]
     y, expected = A(X), A(x)
     kept = y.persist()
-    check(kept, expected)
+    check(kept, expected, None)
     check(dask.optimize(y)[0], expected)
     assert checkpoint(y).compute() is None
     np.testing.assert_allclose(y[1].map_blocks(np.abs).compute(), abs(expected[1]), atol=1e-4)
     np.testing.assert_allclose(y[1][..., 3:9, 5].compute(), expected[1][..., 3:9, 5], atol=1e-4)
-    check(A.A_adjoint(kept), A.A_adjoint(expected))
+    check(A.A_adjoint(kept), A.A_adjoint(expected), None)
 
 
 def test_annotations_stay(X):
