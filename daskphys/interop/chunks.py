@@ -26,18 +26,15 @@ def aligned(operator: Any, value: Any, free: int = 0) -> tuple[list[Any], int]:
     """
     arrays, lead = _leading(operator, value)
     for array in arrays:
+        ndim = array.ndim - lead
         if any(len(c) > 1 for c in array.chunks[lead : array.ndim - free]):
+            where = f"the last {ndim} axes" if not free else f"its channels (axes before the last {free})"
             raise ShapeError(
-                f"{operator!r} expected one chunk along the last {array.ndim - lead} axes{_but(free)}, got chunks "
-                f"{array.chunks}: x.rechunk({{axis: -1 for axis in range(-{array.ndim - lead}, {-free})}}) makes them "
-                f"whole"
+                f"{operator!r} expected one chunk along {where}, got chunks {array.chunks}: "
+                f"x.rechunk({{axis: -1 for axis in range({-ndim}, {-free})}}) makes them whole"
             )
     first = arrays[0].chunks[:lead]
     return [a if a.chunks[:lead] == first else a.rechunk((*first, *a.chunks[lead:])) for a in arrays], lead
-
-
-def _but(free: int) -> str:
-    return f" but the last {free}" if free else ""
 
 
 def split(operator: Any, value: Any) -> bool:

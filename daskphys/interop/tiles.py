@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import getitem
 from typing import Any
 
 import dask.array as da
@@ -104,19 +103,16 @@ def _forward(physics: Any, x: Any, plan: Tiling) -> Measurements:
     builder, call, blocks = begin("forward-tiles", physics, [x])
     source = Source(x)
     for place in _places(x, lead, plan):
-        boxes = [clipped(place.box, sensor.range) for sensor in plan.locals]
         for bound, block, home in blocks:
-            needs = _Needs()
             for i in range(*bound):
-                needs.add(source, (*place.lead, *plan.locals[i].image_part(boxes[i])))
-            tile = needs.tile(boxes[slice(*bound)], plan, bound[0], blocks.device)
-            names = [f"sensor-{i}-{call}" for i in range(*bound)]
-            # One sensor's tile is the result's own chunk; several are taken out of what their task gives.
-            name = names[0] if len(names) == 1 else f"forward-{bound[0]}-{call}"
-            args = (tiletasks.run_forward, block, needs.refs, tile)
-            made = builder.add((name, *place.index), *args, worker=home, layer=name)
-            for i, own in enumerate(names if len(names) > 1 else ()):
-                builder.add((own, *place.index), getitem, made, i, layer=own)
+                # Its result is a chunk of the sensor's own array: a task that gave several sensors' would need
+                # one more for each, and hold them all.
+                box = clipped(place.box, plan.locals[i].range)
+                needs = _Needs()
+                needs.add(source, (*place.lead, *plan.locals[i].image_part(box)))
+                tile = needs.tile([box], plan, i, blocks.device)
+                key, args = (f"sensor-{i}-{call}", *place.index), (block, i - bound[0], needs.refs, tile)
+                builder.add(key, tiletasks.run_forward, *args, worker=home, layer=key[0])
     graph = builder.build([source.collection])
     return Measurements(
         _array(graph, f"sensor-{i}-{call}", plan, x, dtype, local.range)
@@ -149,7 +145,7 @@ def _gram(operator: Gram, physics: Any, x: Any, plan: Tiling) -> Any:
     real = physics.normal_kind is not None and not by_tree
     dtype = x.dtype.name if real else np.result_type(*dtypes(physics, x, normal=True)).name
     if all(local.stencil.padding == "circular" for local in plan.locals) and not by_tree:
-        kernel = kernel_task(builder, call, blocks, real)
+        kernel = kernel_task(builder, call, blocks, real, plan.overlap)
         for place in _places(x, lead, plan):
             needs = _Needs()
             wider = ((a - n, b + n) for (a, b), n in zip(place.box, plan.overlap, strict=True))
@@ -192,11 +188,15 @@ def _add_sums(
             )
 
 
-def kernel_task(builder: GraphBuilder, call: str, blocks: calls.Blocks, real: bool) -> Ref:
+def kernel_task(
+    builder: GraphBuilder, call: str, blocks: calls.Blocks, real: bool, overlap: tuple[int, ...] | None = None
+) -> Ref:
     """Tasks for the kernel of AᴴA: the sum of autocorrelations, by a tree."""
     name = f"kernel-{call}"
     parts = [
-        builder.add((f"{name}-block", bound[0]), tiletasks.run_kernel, block, bound[0], real, worker=home)
+        builder.add(
+            (f"{name}-block", bound[0]), tiletasks.run_kernel, block, bound[0], real, overlap, worker=home
+        )
         for bound, block, home in blocks
     ]
     return reduce_tree(builder, name, parts, blocks.homes, tiletasks.run_kernel_total)

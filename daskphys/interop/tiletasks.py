@@ -75,10 +75,10 @@ class Tile:
         return x if self.device is None else backend.to_numpy(x)
 
 
-def run_forward(block: Any, given: list[Any], tile: Tile) -> Any:
-    """A tile of each sensor's measurement; of one sensor alone, not in a list."""
-    made = [tile.fetched(y) for _, y in tile.evaluate(block, given, "forward")]
-    return made if len(made) > 1 else made[0]
+def run_forward(block: Any, place: int, given: list[Any], tile: Tile) -> Any:
+    """A tile of the measurement of one sensor, by its place in the block."""
+    ((_, made),) = tile.evaluate(block[place : place + 1], given, "forward")
+    return tile.fetched(made)
 
 
 def run_sum(
@@ -92,12 +92,16 @@ def run_sum(
     return tile.fetched(total.total()) if last else total.parts
 
 
-def run_kernel(block: Any, start: int, real: bool) -> list[Partial]:
-    """The block's partial sums of the kernels of AᴴA."""
+def run_kernel(block: Any, start: int, real: bool, overlap: tuple[int, ...] | None = None) -> list[Partial]:
+    """The block's partial sums of the kernels of AᴴA, none of which reaches further than `overlap`."""
     total = PairwiseSum()
     for index, sensor in enumerate(block, start):
         with naming(index, sensor):
             kernel = normal_kernel(sensor)
+            if overlap is not None and any(
+                max(own) > most for own, most in zip(kernel.reach, overlap, strict=True)
+            ):
+                raise _unlike(sensor)
             total.append(index, kernel.real if real else kernel)
     return total.parts
 
@@ -125,7 +129,11 @@ def run_normal(stencil: Stencil, given: list[Any], tile: Tile) -> Any:
 def _check(operator: Any, array: Any, box: Box) -> None:
     """Refuse what a kernel of another size than that of sensor 0 would make of its part."""
     if tuple(array.shape[-len(box) :]) != tuple(stop - start for start, stop in box):
-        raise ShapeError(
-            f"{operator!r}: on tiles the factory's sensors are expected to have kernels of one size, that of sensor "
-            f"0: make the image's axes one chunk with x.rechunk, or distribute the stack itself"
-        )
+        raise _unlike(operator)
+
+
+def _unlike(operator: Any) -> ShapeError:
+    return ShapeError(
+        f"{operator!r}: on tiles the factory's sensors are expected to have kernels of one size, that of sensor 0: "
+        f"make the image's axes one chunk with x.rechunk, or distribute the stack itself"
+    )

@@ -56,11 +56,18 @@ class ComposedHooks(Hooks):
 
     @property
     def domain(self) -> Images | Sensors:
-        return self.right.domain
+        own = self.right.domain
+        if not isinstance(own, Images):
+            return own
+        # Axes that `left` acts on and that only lead in what `right` gives lead in what it takes, too.
+        return replace(own, ndim=own.ndim + max(0, _excess(self.left.domain, self.right.range)))
 
     @property
     def range(self) -> Images | Sensors:
-        return self.left.range
+        own = self.left.range
+        if not isinstance(own, Images):
+            return own
+        return replace(own, ndim=own.ndim + max(0, -_excess(self.left.domain, self.right.range)))
 
     def _forward(self, x: Any) -> Any:
         return self.left._forward(self.right._forward(x))
@@ -90,6 +97,13 @@ class ComposedHooks(Hooks):
 
     def __repr__(self) -> str:
         return f"{self.left!r} @ {self.right!r}"
+
+
+def _excess(taken: Images | Sensors, given: Images | Sensors) -> int:
+    """How many axes more an operator acts on than the one before it gives as its own."""
+    if isinstance(taken, Images) or isinstance(given, Images):
+        return taken.ndim - given.ndim
+    return max(t.ndim - g.ndim for t, g in zip(taken.spaces, given.spaces, strict=True))
 
 
 class SumHooks(Hooks):

@@ -50,6 +50,9 @@ class Stencil(Value):
         """How far before and after an output sample, on each axis, its input samples lie."""
         return tuple((n - 1 - n // 2, n // 2) for n in self.sizes)
 
+    def __repr__(self) -> str:
+        return f"Stencil({'×'.join(map(str, self.sizes))}, {self.padding})"
+
     def agrees(self, other: Stencil) -> bool:
         """Whether the two add: one padding, and, as results without borders have other sizes, one size there."""
         same = (self.padding, self.ndim) == (other.padding, other.ndim)
@@ -77,7 +80,7 @@ class Stencil(Value):
         if backend.is_complex(self.kernel):
             parts = [xp.real(self.kernel), xp.imag(self.kernel)]
         spectra = [backend.rfftn(_extended(p, sizes), self.ndim) for p in parts]
-        kernel = correlation(sum(abs(s) ** 2 for s in spectra) + 0j)
+        kernel = correlation(sum(s * xp.conj(s) for s in spectra))
         if len(spectra) == 2:
             cross = spectra[1] * xp.conj(spectra[0])
             kernel = backend.complex_of(kernel, correlation(cross - xp.conj(cross)))
