@@ -111,8 +111,8 @@ def _forward(physics: Any, x: Any, plan: Tiling) -> Measurements:
                 needs = _Needs()
                 needs.add(source, (*place.lead, *plan.locals[i].image_part(box)))
                 tile = needs.tile([box], plan, i, blocks.device)
-                key, args = (f"sensor-{i}-{call}", *place.index), (block, i - bound[0], needs.refs, tile)
-                builder.add(key, tiletasks.run_forward, *args, worker=home, layer=key[0])
+                name, args = f"sensor-{i}-{call}", (block, i - bound[0], needs.refs, tile)
+                builder.add((name, *place.index), tiletasks.run_forward, *args, worker=home, layer=name)
     graph = builder.build([source.collection])
     return Measurements(
         _array(graph, f"sensor-{i}-{call}", plan, x, dtype, local.range)

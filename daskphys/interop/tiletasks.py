@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from distributed import get_worker
+
 from daskphys import backend
 from daskphys.errors import ShapeError
 from daskphys.interop.sources import Part
@@ -49,6 +51,7 @@ class Tile:
 
     def evaluate(self, block: Any, given: list[Any], product: str) -> Iterator[tuple[int, Any]]:
         """Each sensor's index and tile of a `product`: "forward", "adjoint" or "normal"."""
+        _limit_cache()
         arrays = [part.assembled(given) for part in self.parts]
         if self.device is not None:
             arrays = [backend.to_device(a, self.device) for a in arrays]
@@ -120,10 +123,21 @@ def normal_kernel(sensor: Any) -> Stencil:
 
 def run_normal(stencil: Stencil, given: list[Any], tile: Tile) -> Any:
     """A tile of AᴴA x, by its kernel."""
+    _limit_cache()
     (x,) = (part.assembled(given) for part in tile.parts)
     x = x if tile.device is None else backend.to_device(x, tile.device)
     with backend.fft_threads(1):
         return tile.fetched(tile.convolved(stencil, x, tile.boxes[0]))
+
+
+def _limit_cache() -> None:
+    """Let spectra take an eighth of the worker's memory limit at most; tiles at borders have some of their own."""
+    try:
+        limit = get_worker().memory_manager.memory_limit
+    except ValueError:  # not on a worker
+        return
+    if limit:
+        derived.limit(limit // 8)
 
 
 def _check(operator: Any, array: Any, box: Box) -> None:

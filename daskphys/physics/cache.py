@@ -75,6 +75,10 @@ class DerivedCache:
                 released.append(old)
         return made
 
+    def limit(self, max_bytes: int) -> None:
+        """Keep at most so much from now on, and no more than before: the process has less memory than was thought."""
+        self.max_bytes = min(self.max_bytes, max_bytes)
+
     def _forget(self, owner_id: int) -> None:
         released = []
         with self._lock:
