@@ -36,9 +36,11 @@ from daskphys.backend.embedded import embedded_fftn, embedded_ifftn
 from daskphys.backend.fft import (
     TransformCount,
     count_transforms,
+    fft_axis,
     filtered,
     irfftn,
     reused_buffers,
+    rfft_axis,
     rfftn,
     times_conj,
 )
@@ -70,6 +72,7 @@ __all__ = [
     "eps",
     "fast_length",
     "fast_sizes",
+    "fft_axis",
     "fft_cost",
     "fft_threads",
     "filtered",
@@ -86,6 +89,7 @@ __all__ = [
     "parse_device",
     "real_name",
     "reused_buffers",
+    "rfft_axis",
     "rfftn",
     "size",
     "spread",

@@ -145,3 +145,19 @@ def _times_conj(z: np.ndarray, factor: np.ndarray) -> None:
         rows = max(1, _SLAB_BYTES // factor[0].nbytes)
         for i in range(0, len(factor), rows):
             _times_conj(z[(..., slice(i, i + rows), *rest)], factor[i : i + rows])
+
+
+def fft_axis(x: Array, axis: int, *, n: int | None = None, inverse: bool = False) -> Array:
+    """The complex FFT along one axis, made `n` long with zeros; not counted: it is part of an image's transform."""
+    if isinstance(x, np.ndarray):
+        transform = scipy.fft.ifft if inverse else scipy.fft.fft
+        return transform(x, n=n, axis=axis, workers=_workers(x))
+    xp = namespace(x)
+    return (xp.fft.ifft if inverse else xp.fft.fft)(x, n=n, axis=axis)
+
+
+def rfft_axis(x: Array, n: int) -> Array:
+    """The real-to-complex FFT along the last axis, made `n` long with zeros; not counted."""
+    if isinstance(x, np.ndarray):
+        return scipy.fft.rfft(x, n=n, axis=-1, workers=_workers(x))
+    return namespace(x).fft.rfft(x, n=n, axis=-1)

@@ -1,6 +1,7 @@
 """Dask arrays chunk by chunk: keys, shapes, alignment, and results as arrays again.
 
-The operator's own axes are one chunk; the axes before them, the leading ones, may have any chunks.
+The axes before the operator's own, the leading ones, may have any chunks.  The operator's own axes are one
+chunk, unless it works on tiles (`daskphys.interop.tiles`) or on pencils (`daskphys.interop.pencils`).
 """
 
 from __future__ import annotations
@@ -18,20 +19,35 @@ from daskphys.physics.measurements import Measurements
 Index = tuple[int, ...]
 
 
-def aligned(operator: Any, value: Any) -> tuple[list[Any], int]:
-    """The arrays of `value` with the same chunks along the leading axes, and how many of these there are."""
-    many = isinstance(value, Measurements)
-    arrays = list(value) if many else [value]
-    spaces = operator.domain.spaces if many else (operator.domain,)
-    lead = min(array.ndim - space.ndim for array, space in zip(arrays, spaces, strict=True))
+def aligned(operator: Any, value: Any, free: int = 0) -> tuple[list[Any], int]:
+    """The arrays of `value` with the same chunks along the leading axes, and how many of these there are.
+
+    The last `free` axes may have any chunks, the operator's others have one.
+    """
+    arrays, lead = _leading(operator, value)
     for array in arrays:
-        if any(len(c) > 1 for c in array.chunks[lead:]):
+        ndim = array.ndim - lead
+        if any(len(c) > 1 for c in array.chunks[lead : array.ndim - free]):
+            where = f"the last {ndim} axes" if not free else f"its channels (axes before the last {free})"
             raise ShapeError(
-                f"{operator!r} expected one chunk along the last {array.ndim - lead} axes, got chunks "
-                f"{array.chunks}: x.rechunk({{axis: -1 for axis in range(-{array.ndim - lead}, 0)}}) makes them whole"
+                f"{operator!r} expected one chunk along {where}, got chunks {array.chunks}: "
+                f"x.rechunk({{axis: -1 for axis in range({-ndim}, {-free})}}) makes them whole"
             )
     first = arrays[0].chunks[:lead]
     return [a if a.chunks[:lead] == first else a.rechunk((*first, *a.chunks[lead:])) for a in arrays], lead
+
+
+def split(operator: Any, value: Any) -> bool:
+    """Whether any of the operator's own axes has several chunks."""
+    arrays, lead = _leading(operator, value)
+    return any(len(c) > 1 for array in arrays for c in array.chunks[lead:])
+
+
+def _leading(operator: Any, value: Any) -> tuple[list[Any], int]:
+    many = isinstance(value, Measurements)
+    arrays = list(value) if many else [value]
+    spaces = operator.domain.spaces if many else (operator.domain,)
+    return arrays, min(array.ndim - space.ndim for array, space in zip(arrays, spaces, strict=True))
 
 
 def indexes(x: Any, lead: int) -> Iterator[Index]:

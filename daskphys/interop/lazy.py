@@ -6,9 +6,7 @@ sensors, and a tree for each chunk.  Any other operator is one task a chunk.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -18,9 +16,11 @@ from daskphys import backend
 from daskphys.distributed import calls
 from daskphys.distributed.physics import DistributedGram, DistributedPhysics
 from daskphys.errors import NotClosedFormError
-from daskphys.graph.blocks import cut
-from daskphys.graph.builder import GraphBuilder, Ref
-from daskphys.interop.chunks import Index, aligned, array, chunk_shape, filled, indexes, key
+from daskphys.graph.builder import GraphBuilder
+from daskphys.interop import pencils, tiles
+from daskphys.interop.blocks import begin, constant, dtypes, measurements, take
+from daskphys.interop.chunks import Index, aligned, array, chunk_shape, filled, indexes, key, split
+from daskphys.interop.tiling import SENSORS
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
@@ -29,11 +29,21 @@ from daskphys.physics.normal_kind import has_closed_form
 from daskphys.physics.stack import StackedPhysics, widened
 from daskphys.physics.weighted import WeightedGram, Weights
 
-SENSORS = (StackedPhysics, DistributedPhysics)
-
 
 def apply(operator: Any, value: Any) -> Any:
     """``operator`` applied to a Dask array, or to measurements of them."""
+    if split(operator, value):
+        for room in (tiles, pencils):
+            if (made := room.apply(operator, value)) is not None:
+                return made
+        match operator:  # what cannot be one task a tile may still be made of what can
+            case StackedPhysics():
+                return Measurements(apply(sensor, value) for sensor in operator)
+            case Gram(parent=parent):
+                return apply(parent.H, apply(parent, value))
+            case Adjoint(parent=StackedPhysics() as stack):
+                y = widened(value, stack._result_dtype)
+                return pairwise_sum(apply(s.H, own) for s, own in zip(stack, y, strict=True))
     match operator:
         case Composed():
             return apply(operator.left, apply(operator.right, value))
@@ -91,18 +101,18 @@ def _leaf(operator: LinearPhysics, value: Any) -> Any:
     dtype = operator._result_dtype(inputs[0].dtype.name)
     name = f"{type(operator).__name__.lower()}-{tokenize(operator, *(x.name for x in inputs))}"
     builder = GraphBuilder(name)
-    held = _constant(builder, f"operator-{tokenize(operator)}", (), operator)
+    held = constant(builder, f"operator-{tokenize(operator)}", (), operator)
     shapes = shape if shape and isinstance(shape[0], tuple) else None
     for index in indexes(inputs[0], lead):
         chunks: Any = [key(x, index) for x in inputs]
         at = filled(name, index, len(shape)) if shapes is None else (name, *index)
         made = builder.add(at, run_leaf, held, chunks if many else chunks[0], layer=name)
         if shapes is not None:
-            _take(builder, name, index, shapes, made)
+            take(builder, name, index, shapes, made)
     graph = builder.build(inputs)
     if shapes is None:
         return array(graph, name, inputs, lead, shape, dtype)
-    return _measurements(graph, name, inputs, lead, shapes, [dtype] * len(shapes))
+    return measurements(graph, name, inputs, lead, shapes, [dtype] * len(shapes))
 
 
 def run_leaf(operator: LinearPhysics, x: Any) -> Any:
@@ -111,27 +121,18 @@ def run_leaf(operator: LinearPhysics, x: Any) -> Any:
         return operator._forward(Measurements(x) if isinstance(x, list) else x)
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-def _constant(builder: GraphBuilder, name: str, index: Index, value: Any) -> Ref:
-    """A task that holds an operator, in a layer that all graphs with this operator have in common."""
-    return builder.add((name, *index) if index else name, _same, value, layer=name)
-
-
 # -- operators that are taken apart into blocks of sensors ---------------------------------------------------
 
 
 def _forward(physics: Any, x: Any) -> Measurements:
     inputs, lead = aligned(physics, x)
-    builder, call, blocks = _begin("forward", physics, inputs)
+    builder, call, blocks = begin("forward", physics, inputs)
     shapes = physics._range_shape(x.shape)
     for index in indexes(x, lead):
         made = calls.forward(builder, call, blocks, key(x, index), _expected(physics, x, index), index)
         for (start, stop), block in zip(blocks.bounds, made, strict=True):
-            _take(builder, call, index, shapes[:stop], block, start)
-    return _measurements(builder.build(inputs), call, inputs, lead, shapes, _dtypes(physics, x))
+            take(builder, call, index, shapes[:stop], block, start)
+    return measurements(builder.build(inputs), call, inputs, lead, shapes, dtypes(physics, x))
 
 
 def _expected(physics: Any, x: Any, index: Index) -> Any:
@@ -145,19 +146,19 @@ def _adjoint(physics: Any, y: Measurements) -> Any:
     y = widened(y, physics._result_dtype)
     inputs, lead = aligned(physics.H, y)
     shape = physics._domain_shape(y.shapes)
-    builder, call, blocks = _begin("adjoint", physics, inputs)
+    builder, call, blocks = begin("adjoint", physics, inputs)
     name = f"adjoint-{call}"
     for index in indexes(inputs[0], lead):
         chunks, image = [key(a, index) for a in inputs], chunk_shape(inputs[0], index, shape)
         calls.adjoint(builder, call, blocks, chunks, image, filled(name, index, len(shape))[1:], layer=name)
-    dtype = np.result_type(*_dtypes(physics, inputs[0])).name
+    dtype = np.result_type(*dtypes(physics, inputs[0])).name
     return array(builder.build(inputs), name, inputs, lead, shape, dtype)
 
 
 def _gram(operator: Gram | WeightedGram, x: Any, weights: Weights | None = None) -> Any:
     physics: Any = operator.parent
     inputs, lead = aligned(physics, x)
-    builder, call, blocks = _begin("gram", operator, inputs, physics)
+    builder, call, blocks = begin("gram", operator, inputs, physics)
     name = f"gram-{call}"
     by_tree = isinstance(operator, DistributedGram) and operator.method == "tree"
     merged, dtype = None, x.dtype.name
@@ -165,7 +166,7 @@ def _gram(operator: Gram | WeightedGram, x: Any, weights: Weights | None = None)
         merged = calls.normal(builder, call, blocks, x.shape[lead:])
         dtype = physics.normal_kind.result_dtype(dtype)
     else:
-        dtype = np.result_type(*_dtypes(physics, x, normal=True)).name
+        dtype = np.result_type(*dtypes(physics, x, normal=True)).name
     for index in indexes(x, lead):
         at = filled(name, index, x.ndim)
         if merged is None:
@@ -180,7 +181,7 @@ def _pseudo_inverse(operator: PseudoInverse, y: Measurements) -> Any:
     y = widened(y, physics._result_dtype)
     inputs, lead = aligned(physics.H, y)
     shape = physics._domain_shape(y.shapes)
-    builder, call, blocks = _begin("pinv", operator, inputs, physics)
+    builder, call, blocks = begin("pinv", operator, inputs, physics)
     name = f"pinv-{call}"
     merged = calls.normal(builder, call, blocks, shape[lead:])
     transform = physics.transform.at_image_size()
@@ -189,7 +190,7 @@ def _pseudo_inverse(operator: PseudoInverse, y: Measurements) -> Any:
         at, image = filled(name, index, len(shape)), chunk_shape(inputs[0], index, shape)
         z = calls.adjoint(builder, call, blocks, [key(a, index) for a in inputs], None, at[1:])
         builder.add(at, run_solution, merged, z, transform, image, operator.rtol, layer=name)
-    dtype = np.result_type(*_dtypes(physics, inputs[0])).name
+    dtype = np.result_type(*dtypes(physics, inputs[0])).name
     return array(builder.build(inputs), name, inputs, lead, shape, dtype)
 
 
@@ -197,46 +198,3 @@ def run_solution(merged: Any, z: Any, transform: Any, shape: Any, rtol: float | 
     """One chunk of the least-squares solution; FFTs use one thread, since chunks run side by side."""
     with backend.fft_threads(1):
         return normal_solution(merged, z, transform, shape, rtol)
-
-
-def _begin(
-    what: str, operator: Any, inputs: list[Any], physics: Any = None
-) -> tuple[GraphBuilder, str, calls.Blocks]:
-    """A builder, a token of the computation, and the blocks of `physics` (by default the operator itself)."""
-    call = tokenize(what, operator, *(a.name for a in inputs))
-    builder = GraphBuilder(call)
-    physics = operator if physics is None else physics
-    if isinstance(physics, DistributedPhysics):
-        return builder, call, physics.holding.lazy_blocks()
-    bounds, name = cut(len(physics)), f"block-{tokenize(physics)}"
-    refs = [_constant(builder, name, b, physics[slice(*b)]) for b in bounds]
-    outline = physics.transform.outline()
-    return builder, call, calls.Blocks(bounds, refs, [None] * len(bounds), outline, None)
-
-
-def _dtypes(physics: Any, x: Any, *, normal: bool = False) -> list[str]:
-    """The dtype that each sensor gives; of a factory's sensors, the first one stands for all."""
-    known = physics.recipe.template if isinstance(physics, DistributedPhysics) else physics
-    sensors = known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
-    name = x.dtype.name
-    kinds = [s.normal_kind if normal else None for s in sensors]
-    return [
-        s._result_dtype(name) if kind is None else kind.result_dtype(name)
-        for s, kind in zip(sensors, kinds, strict=True)
-    ]
-
-
-def _take(builder: GraphBuilder, call: str, index: Index, shapes: Any, made: Ref, start: int = 0) -> None:
-    """Tasks that take the measurements from `start` on out of those of a chunk that one task has made."""
-    for i, shape in enumerate(shapes[start:], start):
-        name = f"sensor-{i}-{call}"
-        builder.add(filled(name, index, len(shape)), getitem, made, i - start, layer=name)
-
-
-def _measurements(
-    graph: Any, call: str, inputs: Sequence[Any], lead: int, shapes: Any, dtypes: Sequence[str]
-) -> Measurements:
-    return Measurements(
-        array(graph, f"sensor-{i}-{call}", inputs, lead, shape, dtype)
-        for i, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
-    )

@@ -20,6 +20,7 @@ from daskphys.physics.algebracost import (
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.normal_kind import NormalKind, has_closed_form
 from daskphys.physics.spaces import Images, Sensors, shape_of
+from daskphys.physics.stencil import Stencil
 from daskphys.physics.transform import After, Plain, Transform
 
 
@@ -133,6 +134,12 @@ class SumHooks(SumCost):
         names = {term._result_dtype(dtype) for term in self.terms}
         return dtype if names == {dtype} else backend.complex_name(dtype)
 
+    @property
+    def stencil(self) -> Stencil | None:
+        stencils = [term.stencil for term in self.terms]
+        known = [s for s in stencils if s is not None and s.agrees(stencils[0] or s)]
+        return pairwise_sum(known) if len(known) == len(stencils) else None
+
     def _agreed(self, shapes: list[Any]) -> Any:
         for term, shape in zip(self.terms, shapes, strict=True):
             if shape != shapes[0]:
@@ -190,6 +197,11 @@ class ScaledHooks(ScaledCost):
 
     def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
         return self.parent._adjoint_to(self._conjugate * y, shape, transform)
+
+    @property
+    def stencil(self) -> Stencil | None:
+        parent = self.parent.stencil
+        return None if parent is None else parent.scaled(self.factor)
 
     @property
     def normal_kind(self) -> NormalKind | None:

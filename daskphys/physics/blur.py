@@ -21,6 +21,7 @@ from daskphys.physics.normal_kind import NormalKind, fourier
 from daskphys.physics.padding import pad
 from daskphys.physics.separable import in_words, passes_of, taps_of
 from daskphys.physics.spaces import check_channels
+from daskphys.physics.stencil import Stencil
 from daskphys.physics.transform import Transform, as_pair, from_pair
 from daskphys.physics.value import value
 
@@ -240,6 +241,10 @@ class Blur(LinearPhysics):
         making = kernels * (2 * nbytes(sizes, "float64") + nbytes(half(sizes), "complex128"))
         flops = fft_flops((*lifted[: -self._space], *sizes), self._space) + 6.0 * backend.size(lifted)
         return Cost(1, flops, self.nbytes, spectrum, z + max(whole, making), result)
+
+    @property
+    def stencil(self) -> Stencil:
+        return Stencil(self.filter, self.padding, self._space)
 
     # -- normal operator -----------------------------------------------------------------------------------
 

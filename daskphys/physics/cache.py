@@ -81,6 +81,10 @@ class DerivedCache:
             keys = self._owners.get(id(owner), ())
             return sum(entry[1] for key in keys if (entry := self._entries.get((id(owner), key))) is not None)
 
+    def limit(self, max_bytes: int) -> None:
+        """Keep at most so much from now on, and no more than before: the process has less memory than was thought."""
+        self.max_bytes = min(self.max_bytes, max_bytes)
+
     def _forget(self, owner_id: int) -> None:
         released = []
         with self._lock:

@@ -14,6 +14,7 @@ from daskphys.physics.cache import derived
 from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.spaces import Images, Sensors, shape_of
+from daskphys.physics.stencil import Stencil
 from daskphys.physics.system import LocalSystem
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import Value
@@ -75,6 +76,11 @@ class Hooks(Value, abc.ABC):
     def _method(self, shape: Any) -> str:
         """How a product with an image of `shape` on the CPU is computed, in words."""
         return self.transform.method(shape)
+
+    @property
+    def stencil(self) -> Stencil | None:
+        """The operator as a compact convolution, where it is one: it then works on tiles of an image."""
+        return None
 
     @property
     def normal_kind(self) -> NormalKind | None:

@@ -3,8 +3,10 @@
 import dask.array as da
 import numpy as np
 import pytest
+from interop.products import Mirror
 
 from daskphys.distributed import distribute
+from daskphys.distributed.physics import DistributedPhysics
 from daskphys.errors import DtypeError, NotClosedFormError, ShapeError, UnsupportedArrayError
 from daskphys.physics import Blur, stack
 
@@ -19,27 +21,36 @@ def A(request, circular):
     return circular if request.param == "plain" else distribute(circular, request.getfixturevalue("threads"))
 
 
-def test_spatial_chunks(A, X):
+def test_spatial_chunks_of_what_is_not_local(A, X):
+    """Blurs work on tiles (test_tiles.py), their inverse on pencils (test_pencils.py); a mirror on neither."""
+    M = stack(*(B @ Mirror() for B in A.physics_list))
+    if isinstance(A, DistributedPhysics):
+        M = distribute(M, A.ctx)
     message = r"Physics\(3 sensors.* expected one chunk along the last 2 axes, got chunks .*: x\.rechunk\(\{axis: -1"
-    with pytest.raises(ShapeError, match=message):
-        A(X.rechunk({2: 5}))
-    with pytest.raises(ShapeError, match=message):
-        A.A_adjoint_A(X.rechunk({3: 5}))
-    y = list(A(X))
-    with pytest.raises(ShapeError, match=r"\)\.H expected one chunk along the last 2 axes.*rechunk"):
-        A.A_adjoint([*y[:2], y[2].rechunk({3: 4})])
+    if isinstance(A, DistributedPhysics):
+        with pytest.raises(ShapeError, match=message):
+            M(X.rechunk({2: 5}))
+        with pytest.raises(ShapeError, match=message):
+            M.A_adjoint_A(X.rechunk({3: 5}))
+    with pytest.raises(ShapeError, match=r"Mirror\(.*expected one chunk along the last 1 axes.*rechunk"):
+        Mirror()(X.rechunk({3: 5}))
+    y = list(M(X))
+    with pytest.raises(ShapeError, match=r"expected one chunk along the last . axes.*rechunk"):
+        M.A_adjoint([*y[:2], y[2].rechunk({3: 4})])
     # The mend that the message names:
-    assert A(X.rechunk({2: 5}).rechunk(dict.fromkeys(range(-2, 0), -1)))[0].shape == X.shape
+    assert M(X.rechunk({2: 5}).rechunk(dict.fromkeys(range(-2, 0), -1)))[0].shape == X.shape
 
 
 def test_channels_are_whole_where_one_sensor_needs_them(X):
     A = stack(Blur(np.ones((2, 2))), Blur(np.ones((3, 2, 2))))
-    with pytest.raises(ShapeError, match=r"one chunk along the last 3 axes.*range\(-3, 0\)"):
+    with pytest.raises(ShapeError, match=r"one chunk along its channels.*range\(-3, -2\)"):
         A(X)
+    with pytest.raises(ShapeError, match=r"one chunk along its channels.*range\(-3, -2\)"):
+        A(X.rechunk({2: 6}))
     y = A(X.rechunk({1: 3}))
     for index in (0, 1):
         wrong = [a.rechunk({1: 1}) if i == index else a for i, a in enumerate(y)]
-        with pytest.raises(ShapeError, match=r"one chunk along the last 3 axes.*range\(-3, 0\)"):
+        with pytest.raises(ShapeError, match=r"one chunk along its channels.*range\(-3, -2\)"):
             A.A_adjoint(wrong)
 
 

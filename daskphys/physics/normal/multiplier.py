@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from daskphys import backend
@@ -10,7 +9,7 @@ from daskphys.errors import ShapeError
 from daskphys.physics.cost import Cost, fft_flops, nbytes
 from daskphys.physics.normal import half
 from daskphys.physics.normal.identity import Identity
-from daskphys.physics.normal.spectral import Spectral
+from daskphys.physics.normal.spectral import Spectral, fft_rounding_units
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, fourier
 from daskphys.physics.spaces import check_channels
@@ -82,8 +81,7 @@ class FourierMultiplier(Spectral):
 
     @property
     def rounding_units(self) -> float:
-        # An FFT of n entries loses O(log n) units.
-        return max(1.0, math.log2(backend.size(self.sizes)))
+        return fft_rounding_units(self.sizes)
 
     def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
         return self.transform.lower(self.multiply(z), shape)

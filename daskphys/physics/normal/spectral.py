@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import abc
+import math
 import numbers
+from collections.abc import Sequence
 from typing import Any, Self
 
 from daskphys import backend
@@ -75,3 +77,8 @@ def power(z: Any) -> Any:
         return z * z
     xp = backend.namespace(z)
     return xp.real(z) ** 2 + xp.imag(z) ** 2
+
+
+def fft_rounding_units(sizes: Sequence[int]) -> float:
+    """How many rounding units of the largest an FFT of an image of `sizes` loses: O(log n) of n entries."""
+    return max(1.0, math.log2(backend.size(sizes)))

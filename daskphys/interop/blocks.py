@@ -1,0 +1,69 @@
+"""What graphs of operators on Dask arrays have in common: blocks of sensors, and arrays of what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import getitem
+from typing import Any
+
+from dask.base import tokenize
+
+from daskphys.distributed import calls
+from daskphys.distributed.physics import DistributedPhysics
+from daskphys.graph.blocks import cut
+from daskphys.graph.builder import GraphBuilder, Ref
+from daskphys.interop.chunks import Index, array, filled
+from daskphys.physics.measurements import Measurements
+from daskphys.physics.stack import StackedPhysics
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def constant(builder: GraphBuilder, name: str, index: Index, value: Any) -> Ref:
+    """A task that holds an operator, in a layer that all graphs with this operator have in common."""
+    return builder.add((name, *index) if index else name, _same, value, layer=name)
+
+
+def begin(
+    what: str, operator: Any, inputs: list[Any], physics: Any = None
+) -> tuple[GraphBuilder, str, calls.Blocks]:
+    """A builder, a token of the computation, and the blocks of `physics` (by default the operator itself)."""
+    call = tokenize(what, operator, *(a.name for a in inputs))
+    builder = GraphBuilder(call)
+    physics = operator if physics is None else physics
+    if isinstance(physics, DistributedPhysics):
+        return builder, call, physics.holding.lazy_blocks()
+    bounds, name = cut(len(physics)), f"block-{tokenize(physics)}"
+    refs = [constant(builder, name, b, physics[slice(*b)]) for b in bounds]
+    outline = physics.transform.outline()
+    return builder, call, calls.Blocks(bounds, refs, [None] * len(bounds), outline, None)
+
+
+def dtypes(physics: Any, x: Any, *, normal: bool = False) -> list[str]:
+    """The dtype that each sensor gives; of a factory's sensors, the first one stands for all."""
+    known = physics.recipe.template if isinstance(physics, DistributedPhysics) else physics
+    sensors = known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
+    name = x.dtype.name
+    kinds = [s.normal_kind if normal else None for s in sensors]
+    return [
+        s._result_dtype(name) if kind is None else kind.result_dtype(name)
+        for s, kind in zip(sensors, kinds, strict=True)
+    ]
+
+
+def take(builder: GraphBuilder, call: str, index: Index, shapes: Any, made: Ref, start: int = 0) -> None:
+    """Tasks that take the measurements from `start` on out of those of a chunk that one task has made."""
+    for i, shape in enumerate(shapes[start:], start):
+        name = f"sensor-{i}-{call}"
+        builder.add(filled(name, index, len(shape)), getitem, made, i - start, layer=name)
+
+
+def measurements(
+    graph: Any, call: str, inputs: Sequence[Any], lead: int, shapes: Any, dtypes: Sequence[str]
+) -> Measurements:
+    return Measurements(
+        array(graph, f"sensor-{i}-{call}", inputs, lead, shape, dtype)
+        for i, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
+    )
