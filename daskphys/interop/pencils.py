@@ -8,9 +8,10 @@ between workers moves by Dask's own rechunk, peer to peer where the cluster can.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import dask.array as da
@@ -19,7 +20,7 @@ from dask.base import tokenize
 
 from daskphys import backend
 from daskphys.distributed import calls
-from daskphys.graph.builder import GraphBuilder
+from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.interop import penciltasks as tasks
 from daskphys.interop.blocks import begin
 from daskphys.interop.chunks import aligned
@@ -35,7 +36,7 @@ Band = tuple[tuple[int, int], ...]
 
 #: Bytes of a pencil of the half spectrum at most.  A task holds about three, and a worker's part of a
 #: rechunk lies in its memory beside them.
-PENCIL_BYTES = 1 << 25
+PENCIL_BYTES = 1 << 24
 
 #: Pencils in which an array is cut at least, if they need not be smaller than its chunks for it.
 PENCILS = 64
@@ -138,21 +139,23 @@ class Pencils:
         )
         return x.rechunk(self.chunks)
 
-    def times(self, z: Any, multiplier: Any) -> Any:
-        """The spectrum times a multiplier of its chunks."""
-        return da.map_blocks(tasks.run_times, z, multiplier, dtype=self.kind, meta=z._meta)
+    def multiply(
+        self, builder: GraphBuilder, name: str, z: Any, factor: Callable[[Band], tuple[Any, ...]]
+    ) -> None:
+        """Add the tasks of a spectrum times a multiplier.
 
-    def places(self, channels: int) -> Iterator[tuple[tuple[int, ...], Band]]:
-        """The chunk and the band of frequencies of each part of a multiplier with so many axes before the image's."""
-        for numbered in itertools.product(*(enumerate(spans(chunks)) for chunks in self.bands)):
-            index, band = zip(*numbered, strict=True) if numbered else ((), ())
-            yield (*(0,) * channels, 0, *index), band
+        ``factor(band)`` gives the function, and its arguments, that makes the multiplier for a band of
+        frequencies.  It runs in the task that multiplies: tasks of its own would need nothing, so the workers
+        would run them all at once and hold the whole multiplier.
+        """
+        axes = [spans(chunks) for chunks in self.bands]
+        for index in itertools.product(*(range(len(c)) for c in z.chunks)):
+            band = tuple(axis[i] for axis, i in zip(axes, index[len(index) - len(axes) :], strict=True))
+            builder.add((name, *index), tasks.run_times, Ref((z.name, *index)), *factor(band), layer=name)
 
-    def multiplier(self, graph: Any, name: str, channels: tuple[int, ...], dtype: str) -> Any:
-        """The array of a multiplier whose tasks are in `graph`."""
-        first = self.sizes[0] if self.ndim > 1 else self.sizes[0] // 2 + 1
-        chunks = (*((n,) for n in channels), (first,), *self.bands)
-        return da.Array(graph, name, chunks=chunks, meta=self._like(dtype, len(chunks)))
+    def spectrum(self, graph: Any, name: str, z: Any) -> Any:
+        """The array of what `multiply` added, where `graph` holds it."""
+        return da.Array(graph, name, chunks=z.chunks, meta=z._meta)
 
     def _like(self, dtype: str, ndim: int | None = None) -> Any:
         shape = (0,) * (self.lead + self.ndim if ndim is None else ndim)
@@ -179,117 +182,104 @@ def _bands(half: tuple[int, ...], samples: int) -> tuple[tuple[int, ...], ...]:
 def _held(operator: Any, x: Any) -> Any:
     """A multiplier that is held as a whole: each task has its slice of it in the graph."""
     multiplier: Any = operator.parent if isinstance(operator, Adjoint) else operator
-    ndim, factor = len(multiplier.sizes), multiplier.multiplier
+    ndim, held = len(multiplier.sizes), multiplier.multiplier
     (x,), _ = aligned(operator, x, ndim)
-    pencils, builder = Pencils(x, ndim), GraphBuilder("multiplier")
-    dtype = pencils.kind if backend.is_complex(factor) else pencils.real
-    name = f"multiplier-{tokenize(operator, pencils.grid, dtype)}"
-    conjugate = isinstance(operator, Adjoint) and backend.is_complex(factor)
-    channels = tuple(factor.shape[:-ndim])
-    for index, band in pencils.places(len(channels)):
-        part = backend.astype(factor[(..., *(slice(*b) for b in band))], dtype)
-        part = backend.copy(backend.namespace(part).conj(part) if conjugate else part)
-        builder.add((name, *index), tasks.run_constant, part, layer=name)
-    made = pencils.multiplier(builder.build(), name, channels, dtype)
-    return pencils.back(pencils.times(pencils.there(x), made), x.dtype.name)
+    pencils = Pencils(x, ndim)
+    dtype = pencils.kind if backend.is_complex(held) else pencils.real
+    conjugate = isinstance(operator, Adjoint) and backend.is_complex(held)
+
+    @functools.cache  # chunks of the leading axes share a slice
+    def factor(band: Band) -> tuple[Any, ...]:
+        part = backend.astype(held[(..., *(slice(*b) for b in band))], dtype)
+        return tasks.run_constant, backend.copy(backend.namespace(part).conj(part) if conjugate else part)
+
+    z = pencils.there(x)
+    name = f"times-{tokenize(operator, z.name)}"
+    builder = GraphBuilder(name)
+    pencils.multiply(builder, name, z, factor)
+    return pencils.back(pencils.spectrum(builder.build([z]), name, z), x.dtype.name)
 
 
 def _forward(physics: Any, x: Any) -> Measurements:
     (x,), _ = aligned(physics, x, _ndim(physics))
     builder, call, blocks = begin("forward-pencils", physics, [x])
     pencils = Pencils(x, _ndim(physics))
-    made = _transfers(builder, call, blocks, physics, pencils, conjugate=False)
     z = pencils.there(x)
-    return Measurements(pencils.back(pencils.times(z, m), x.dtype.name) for m in made(builder.build()))
+    names = _add_transfers(builder, call, blocks, pencils, [z] * len(physics), conjugate=False)
+    graph = builder.build([z])
+    return Measurements(pencils.back(pencils.spectrum(graph, name, z), x.dtype.name) for name in names)
 
 
 def _back(operator: Any, physics: Any, y: Measurements) -> Any:
     """Aᴴ y or A⁺ y: both are summed over the sensors in the Fourier domain."""
     inputs, _ = aligned(physics.H, y, _ndim(physics))
-    # In the chunks of the first one.
     inputs = [a.rechunk(inputs[0].chunks) for a in inputs]
     builder, call, blocks = begin("adjoint-pencils", operator, inputs, physics)
     pencils = Pencils(inputs[0], _ndim(physics))
-    made = _transfers(builder, call, blocks, physics, pencils, conjugate=True)
-    inverse = (
-        _inverse(builder, call, blocks, physics, pencils, operator)
-        if isinstance(operator, PseudoInverse)
-        else None
-    )
-    graph = builder.build()
-    z = pairwise_sum(pencils.times(pencils.there(a), m) for a, m in zip(inputs, made(graph), strict=True))
-    if inverse is not None:
-        z = pencils.times(z, inverse(graph))
+    spectra = [pencils.there(a) for a in inputs]
+    names = _add_transfers(builder, call, blocks, pencils, spectra, conjugate=True)
+    graph = builder.build(spectra)
+    z = pairwise_sum(pencils.spectrum(graph, *pair) for pair in zip(names, spectra, strict=True))
+    if isinstance(operator, PseudoInverse):
+        z = _solved(operator, physics, pencils, z)
     return pencils.back(z, inputs[0].dtype.name)
 
 
 def _gram(operator: Gram, physics: Any, x: Any) -> Any:
     (x,), _ = aligned(physics, x, _ndim(physics))
     builder, call, blocks = begin("gram-pencils", operator, [x], physics)
-    pencils, name = Pencils(x, _ndim(physics)), f"normal-{call}"
-    kernel, channels = kernel_task(builder, call, blocks, real=True), _channels(physics)
-    for index, band in pencils.places(len(channels)):
-        args = (tasks.run_normal, kernel, pencils.sizes, band, pencils.real)
-        builder.add((name, *index), *args, layer=name)
-    made = pencils.multiplier(builder.build(), name, channels, pencils.real)
-    return pencils.back(pencils.times(pencils.there(x), made), x.dtype.name)
+    pencils, name = Pencils(x, _ndim(physics)), f"times-{call}"
+    kernel, z = kernel_task(builder, call, blocks, real=True), pencils.there(x)
+    pencils.multiply(
+        builder, name, z, lambda band: (tasks.run_normal, kernel, pencils.sizes, band, pencils.real)
+    )
+    return pencils.back(pencils.spectrum(builder.build([z]), name, z), x.dtype.name)
 
 
 def _ndim(physics: Any) -> int:
     return (stencils_of(physics) or [])[0].ndim
 
 
-def _channels(physics: Any) -> tuple[int, ...]:
-    """The channels that a sum over the sensors has parameters for."""
-    shapes = [tuple(s.kernel.shape[: -s.ndim]) for s in stencils_of(physics) or []]
-    return tuple(np.broadcast_shapes(*shapes))
-
-
-def _transfers(
-    builder: GraphBuilder, call: str, blocks: calls.Blocks, physics: Any, pencils: Pencils, *, conjugate: bool
-) -> Callable[[Any], list[Any]]:
-    """Tasks for each sensor's transfer function; what is returned gives the arrays when the graph is built."""
-    stencils = stencils_of(physics) or []
-    channels = [tuple(s.kernel.shape[: -s.ndim]) for s in stencils]
-    names = [f"transfer-{i}-{call}" for i in range(len(stencils))]
-    for bound, block, home in blocks:
-        for i in range(*bound):
-            for index, band in pencils.places(len(channels[i])):
-                args = (block, i - bound[0], pencils.sizes, band, conjugate, pencils.kind)
-                key = (names[i], *index)
-                builder.add(key, tasks.run_transfer, *args, worker=home, layer=names[i])
-
-    def arrays(graph: Any) -> list[Any]:
-        return [
-            pencils.multiplier(graph, name, c, pencils.kind) for name, c in zip(names, channels, strict=True)
-        ]
-
-    return arrays
-
-
-def _inverse(
+def _add_transfers(
     builder: GraphBuilder,
     call: str,
     blocks: calls.Blocks,
-    physics: Any,
     pencils: Pencils,
-    operator: PseudoInverse,
-) -> Callable[[Any], Any]:
-    """Tasks for the pseudo-inverse of Σ|Ĥ|².
+    spectra: list[Any],
+    *,
+    conjugate: bool,
+) -> list[str]:
+    """Tasks for each sensor's transfer function times a spectrum of its own; the names of the results."""
+    names = []
+    for bound, block, _ in blocks:
+        for i in range(*bound):
+            names.append(f"times-{i}-{call}")
+            factor = functools.partial(_transfer, block, i - bound[0], pencils, conjugate)
+            pencils.multiply(builder, names[i], spectra[i], factor)
+    return names
 
-    It is computed twice, first for its largest entry: to keep it until that is known would take as much
+
+def _transfer(block: Ref, i: int, pencils: Pencils, conjugate: bool, band: Band) -> tuple[Any, ...]:
+    return tasks.run_transfer, block, i, pencils.sizes, band, conjugate, pencils.kind
+
+
+def _solved(operator: PseudoInverse, physics: Any, pencils: Pencils, z: Any) -> Any:
+    """A spectrum times the pseudo-inverse of Σ|Ĥ|².
+
+    The sum is computed twice, first for its largest entry: to keep it until that is known would take as much
     memory as the image.
     """
-    name, channels = f"inverse-{call}", _channels(physics)
-    places, held = list(pencils.places(len(channels))), list(blocks.refs)
+    builder, call, blocks = begin("inverse-pencils", operator, [z], physics)
+    held, sizes = list(blocks.refs), pencils.sizes
+    places = itertools.product(*(spans(chunks) for chunks in pencils.bands))
     peaks = [
-        builder.add((f"peak-{call}", *index), tasks.run_peak, held, pencils.sizes, band)
-        for index, band in places
+        builder.add((f"peak-{call}", i), tasks.run_peak, held, sizes, band) for i, band in enumerate(places)
     ]
     eps = float(np.finfo(pencils.real).eps)
-    rtol = eps * fft_rounding_units(pencils.sizes) if operator.rtol is None else operator.rtol
+    rtol = eps * fft_rounding_units(sizes) if operator.rtol is None else operator.rtol
     least = builder.add(f"least-{call}", tasks.run_least, peaks, rtol**2)
-    for index, band in places:
-        args = (tasks.run_inverse, held, pencils.sizes, band, least, pencils.real)
-        builder.add((name, *index), *args, layer=name)
-    return lambda graph: pencils.multiplier(graph, name, channels, pencils.real)
+    name = f"times-{call}"
+    pencils.multiply(
+        builder, name, z, lambda band: (tasks.run_inverse, sizes, band, least, pencils.real, *held)
+    )
+    return pencils.spectrum(builder.build([z]), name, z)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from daskphys import backend
@@ -35,8 +36,9 @@ def run_whole(z: Any, sizes: tuple[int, ...], is_complex: bool) -> Any:
     return backend.complex_of(x[0, ...], x[1, ...]) if is_complex else x
 
 
-def run_times(z: Any, multiplier: Any) -> Any:
-    return z * backend.like(multiplier, z)
+def run_times(z: Any, make: Callable[..., Any], *args: Any) -> Any:
+    """A spectrum times the multiplier ``make(*args)``."""
+    return z * backend.like(make(*args), z)
 
 
 # -- multipliers -------------------------------------------------------------------------------------------
@@ -62,7 +64,7 @@ def run_normal(kernel: Stencil, sizes: tuple[int, ...], band: Band, dtype: str) 
     return backend.astype(backend.namespace(z).real(z), dtype)
 
 
-def _power(blocks: list[Any], sizes: tuple[int, ...], band: Band) -> Any:
+def _power(blocks: Iterable[Any], sizes: tuple[int, ...], band: Band) -> Any:
     """A part of Σ|Ĥ|² over all sensors, in double precision.
 
     From the transfer functions and not from the kernel of AᴴA: its rounding would hide the small ones.
@@ -89,7 +91,7 @@ def run_least(peaks: list[float], part: float) -> float:
     return part * max(peaks)
 
 
-def run_inverse(blocks: list[Any], sizes: tuple[int, ...], band: Band, least: float, dtype: str) -> Any:
+def run_inverse(sizes: tuple[int, ...], band: Band, least: float, dtype: str, *blocks: Any) -> Any:
     """A part of the pseudo-inverse of Σ|Ĥ|²."""
     power = _power(blocks, sizes, band)
     xp = backend.namespace(power)

@@ -85,7 +85,7 @@ def plan(operator: Any, value: Any) -> Tiling | None:
     >>> tiles.chunks()[0][:3], tiles.chunks()[1]
     ((6, 6, 6), (16, 16, 16, 16))
     >>> tiles.notes
-    ('axis -2: 22 chunks of 1 to 3 merged into 11 tiles, for each needs 4 samples of its neighbours',)
+    ('axis -2: 22 chunks of 1 to 3 merged into 10 tiles, for each needs 4 samples of its neighbours',)
     """
     parent = operator.parent if isinstance(operator, Adjoint | Gram) else operator
     stencils = stencils_of(parent)

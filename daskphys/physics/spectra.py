@@ -54,7 +54,7 @@ def transfer(stencil: Stencil, sizes: tuple[int, ...], band: tuple[tuple[int, in
         # The kernel's centre is the origin.  Whole turns are taken off before the angle is rounded.
         turns = (np.arange(start, stop) * (size // 2) % n) / n
         phase = np.exp(2j * np.pi * turns).reshape((-1,) + (1,) * (-axis - 1))
-        z = z * backend.like(phase, z)
+        z *= backend.like(phase, z)
     return z
 
 
