@@ -75,7 +75,7 @@ class PeerProcess:
         try:
             self._connection = self._accept()
             self._connection.settimeout(patience)
-            self._answers = self._connection.makefile("r", encoding="utf-8")
+            self._answers = self._connection.makefile("r", encoding="utf-8")  # blocks for `patience` at most
             self.versions = self._answer("start")
         except PeerError:
             self.close()
@@ -133,6 +133,7 @@ class PeerProcess:
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
                 self._connection.sendall(b'{"do": "end"}\n')
                 self._process.wait(20)
+            self._answers.close()  # it holds the socket open too
             self._connection.close()
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
