@@ -166,7 +166,10 @@ def _starts(chunks: tuple[int, ...]) -> list[int]:
 
 
 def rechunked(x: Any, chunks: Any) -> Any:
-    """`x` in other chunks; what lies in a store is read in these, and nothing moves between workers."""
+    """`x` in other chunks; what lies in a store is read in these, and nothing moves between workers.
+
+    `chunks` are those of some axes; the others stay as they are.
+    """
     source = Source(x)
     if source.store is None:
         return x.rechunk(chunks)
