@@ -84,6 +84,8 @@ def limited(n_workers: int, memory: int, *, spill: bool = True) -> Iterator[Clie
         "distributed.scheduler.allowed-failures": 0,
         "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 65536,
         "distributed.nanny.pre-spawn-environ.MALLOC_ARENA_MAX": 2,
+        # Of a peer-to-peer rechunk: Dask's own 1 GiB is all that these workers have.
+        "distributed.p2p.comm.buffer": "64 MiB",
     }
     if not spill:
         settings |= {f"distributed.worker.memory.{what}": False for what in ("target", "spill", "pause")}

@@ -24,6 +24,7 @@ from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.interop import penciltasks as tasks
 from daskphys.interop.blocks import begin
 from daskphys.interop.chunks import aligned
+from daskphys.interop.sources import rechunked
 from daskphys.interop.tiles import kernel_task, stacked
 from daskphys.interop.tiling import SENSORS, spans, stencils_of
 from daskphys.pairwise import pairwise_sum
@@ -105,7 +106,7 @@ class Pencils:
     def there(self, x: Any) -> Any:
         """The half spectrum; of a complex array, of its real and imaginary part along a new first axis."""
         rows = self.rows if self.ndim > 1 else -1
-        x = x.rechunk({self.lead: rows, **dict.fromkeys(range(self.lead + 1, x.ndim), -1)})
+        x = rechunked(x, {self.lead: rows, **dict.fromkeys(range(self.lead + 1, x.ndim), -1)})
         half = (*x.chunks[:-1], (self.sizes[-1] // 2 + 1,))
         new = {"new_axis": 0} if self.complex else {}
         z = x.map_blocks(

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
-from dask.array.core import ArraySliceDep, getter, getter_inline, getter_nofancy
+from dask.array.core import ArraySliceDep, getter, getter_inline, getter_nofancy, normalize_chunks
 from dask.base import tokenize
 from dask.blockwise import Blockwise
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from dask.task_spec import DataNode, Task, TaskRef
 
 from daskphys import backend
-from daskphys.graph.builder import Ref
+from daskphys.graph.builder import GraphBuilder, Ref
 
 Slices = tuple[tuple[int, int], ...]
 
@@ -163,3 +163,24 @@ class Source:
 
 def _starts(chunks: tuple[int, ...]) -> list[int]:
     return [0, *itertools.accumulate(chunks)][:-1]
+
+
+def rechunked(x: Any, chunks: Any) -> Any:
+    """`x` in other chunks; what lies in a store is read in these, and nothing moves between workers.
+
+    `chunks` are those of some axes; the others stay as they are.
+    """
+    source = Source(x)
+    if source.store is None:
+        return x.rechunk(chunks)
+    new = normalize_chunks([chunks.get(i, c) for i, c in enumerate(x.chunks)], x.shape, dtype=x.dtype)
+    if new == x.chunks:
+        return x
+    name = f"read-{tokenize(x.name, new)}"
+    builder = GraphBuilder(name)
+    axes = [tuple(itertools.pairwise((0, *itertools.accumulate(c)))) for c in new]
+    for numbered in itertools.product(*(enumerate(axis) for axis in axes)):
+        index, spans = zip(*numbered, strict=True)
+        refs: list[Ref] = []
+        builder.add((name, *index), Part.assembled, source.part(spans, refs), refs, layer=name)
+    return da.Array(builder.build([source.store]), name, chunks=new, meta=x._meta)

@@ -146,6 +146,15 @@ def test_a_mixture_of_kernels_tiles_where_it_can(never_computes):
     check(B.A_adjoint_A(lazy(x)), B.A_adjoint_A(x))
 
 
+def test_a_store_is_read_in_pencils(tmp_path):
+    x = image()
+    np.save(tmp_path / "x.npy", x)
+    X = da.from_array(np.load(tmp_path / "x.npy", mmap_mode="r"), chunks=(1, 3, 9, 9))
+    result = LARGE["blur"](X)
+    assert X.name not in result.dask.layers
+    check(result, LARGE["blur"](x), chunks=X.chunks)
+
+
 def test_pencils_hold_no_more_than_they_may(monkeypatch):
     monkeypatch.setattr(pencils, "PENCIL_BYTES", 1 << 25)
     cut = Pencils(da.zeros((16384, 16384), chunks=1024, dtype="float32"), 2)
