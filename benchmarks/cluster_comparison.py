@@ -90,7 +90,7 @@ def left_on_workers(bench: Bench) -> Case:
     A, x, ctx = problem.operator(), problem.image(), bench.processes
     y, client = A(x), ctx.client
     homes = list(client.scheduler_info()["workers"])[:2]
-    D = distribute(A, ctx)
+    D = distribute(A, ctx, chunks=problem.n // len(homes))  # lazy results are computed block by block
     held = {
         product: client.scatter((A, given), broadcast=True, hash=False, direct=True)
         for product, given in (("A", x), ("Aᵀ", y))
@@ -99,7 +99,10 @@ def left_on_workers(bench: Bench) -> Case:
     seen = D(there).persist()
     wait([there, *seen])
     assert all(np.array_equal(a.compute(), b) for a, b in zip(seen, y, strict=True))
-    placed = {"A": lambda: D(there).persist(), "Aᵀ": lambda: D.A_adjoint(seen).persist()}
+    # The same image under another name: results of the first one are there and would not be computed again.
+    again = da.from_array(x, chunks=-1, name="measured").persist(scheduler=client)
+    wait(again)
+    placed = {"A": lambda: D(again).persist(), "Aᵀ": lambda: D.A_adjoint(seen).persist()}
     for product, call in placed.items():
 
         def stay(call: Callable[[], Any] = call) -> None:

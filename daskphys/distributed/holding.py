@@ -170,12 +170,16 @@ class Holding:
 
     def groups(self) -> Blocks:
         """The blocks, those of neighbours on one worker together: a task for each of the worker's threads."""
-        return self.blocks().grouped({address: w.threads for address, w in self._workers.items()})
+        return self._grouped(self.blocks())
 
-    def lazy_blocks(self) -> Blocks:
-        """The blocks as a lazy graph refers to them: by futures, which keep them on the cluster."""
+    def _grouped(self, blocks: Blocks) -> Blocks:
+        return blocks.grouped({address: w.threads for address, w in self._workers.items()})
+
+    def lazy_blocks(self, grouped: bool = False) -> Blocks:
+        """The blocks, or their `groups`, as a lazy graph refers to them: by futures, which keep them on the cluster."""
         now = self.blocks()
-        return replace(now, refs=[next(iter(replicas.values())) for replicas in self._held])
+        now = replace(now, refs=[next(iter(replicas.values())) for replicas in self._held])
+        return self._grouped(now) if grouped else now
 
     def placement(self) -> dict[Any, list[int]]:
         """Worker → the sensors that it holds now, as the scheduler says."""

@@ -27,14 +27,21 @@ def constant(builder: GraphBuilder, name: str, index: Index, value: Any) -> Ref:
 
 
 def begin(
-    what: str, operator: Any, inputs: list[Any], physics: Any = None
+    what: str, operator: Any, inputs: list[Any], physics: Any = None, *, grouped: bool = False
 ) -> tuple[GraphBuilder, str, calls.Blocks]:
-    """A builder, a token of the computation, and the blocks of `physics` (by default the operator itself)."""
-    call = tokenize(what, operator, *(a.name for a in inputs))
-    builder = GraphBuilder(call)
+    """A builder, a token of the computation, and the blocks of `physics` (by default the operator itself).
+
+    `grouped`: neighbours on one worker of a distributed operator are one block.
+    """
+    names = [a.name for a in inputs]
     physics = operator if physics is None else physics
     if isinstance(physics, DistributedPhysics):
-        return builder, call, physics.holding.lazy_blocks()
+        blocks = physics.holding.lazy_blocks(grouped)
+        # Groups follow the workers, and tasks of other groups must not have the same keys.
+        call = tokenize(what, operator, names, blocks.bounds)
+        return GraphBuilder(call), call, blocks
+    call = tokenize(what, operator, names)
+    builder = GraphBuilder(call)
     bounds, name = cut(len(physics)), f"block-{tokenize(physics)}"
     refs = [constant(builder, name, b, physics[slice(*b)]) for b in bounds]
     outline = physics.transform.outline()

@@ -146,7 +146,7 @@ def _adjoint(physics: Any, y: Measurements) -> Any:
     y = widened(y, physics._result_dtype)
     inputs, lead = aligned(physics.H, y)
     shape = physics._domain_shape(y.shapes)
-    builder, call, blocks = begin("adjoint", physics, inputs)
+    builder, call, blocks = begin("adjoint", physics, inputs, grouped=True)
     name = f"adjoint-{call}"
     for index in indexes(inputs[0], lead):
         chunks, image = [key(a, index) for a in inputs], chunk_shape(inputs[0], index, shape)
@@ -158,7 +158,7 @@ def _adjoint(physics: Any, y: Measurements) -> Any:
 def _gram(operator: Gram | WeightedGram, x: Any, weights: Weights | None = None) -> Any:
     physics: Any = operator.parent
     inputs, lead = aligned(physics, x)
-    builder, call, blocks = begin("gram", operator, inputs, physics)
+    builder, call, blocks = begin("gram", operator, inputs, physics, grouped=True)
     name = f"gram-{call}"
     by_tree = isinstance(operator, DistributedGram) and operator.method == "tree"
     merged, dtype = None, x.dtype.name
@@ -181,7 +181,7 @@ def _pseudo_inverse(operator: PseudoInverse, y: Measurements) -> Any:
     y = widened(y, physics._result_dtype)
     inputs, lead = aligned(physics.H, y)
     shape = physics._domain_shape(y.shapes)
-    builder, call, blocks = begin("pinv", operator, inputs, physics)
+    builder, call, blocks = begin("pinv", operator, inputs, physics, grouped=True)
     name = f"pinv-{call}"
     merged = calls.normal(builder, call, blocks, shape[lead:])
     transform = physics.transform.at_image_size()

@@ -56,15 +56,16 @@ def test_chunks_times_blocks_and_a_tree(n, blocks, joins, X):
 
 
 def test_workers_hold_the_blocks(X, threads):
-    n, blocks = 20, 4
+    n, blocks, workers = 20, 4, 2
     D = distribute(many(n), threads, chunks=5)
     y = D(X)
-    assert own(y, X) == CHUNKS * (blocks + n)
-    assert own(D.A_adjoint(y), y) == CHUNKS * (blocks + 1)
-    assert own(D.A_adjoint_A(X, method="tree"), X) == CHUNKS * (blocks + 1)
-    assert own(D.A_adjoint_A(X), X) == blocks + 1 + CHUNKS
-    assert own((4 * D).A_adjoint_A(X), X) == blocks + 1 + CHUNKS  # a distributed operator of its own
-    assert own(D.A_dagger(y), y) == blocks + 1 + CHUNKS * (blocks + 2)
+    assert own(y, X) == CHUNKS * (blocks + n)  # a block is computed where one of its sensors is asked for
+    # Sums need all blocks: those of one worker are one task.
+    assert own(D.A_adjoint(y), y) == CHUNKS * (workers + 1)
+    assert own(D.A_adjoint_A(X, method="tree"), X) == CHUNKS * (workers + 1)
+    assert own(D.A_adjoint_A(X), X) == workers + 1 + CHUNKS
+    assert own((4 * D).A_adjoint_A(X), X) == workers + 1 + CHUNKS  # a distributed operator of its own
+    assert own(D.A_dagger(y), y) == workers + 1 + CHUNKS * (workers + 2)
 
 
 def test_culling_keeps_what_one_chunk_needs(X):
