@@ -25,18 +25,17 @@ pytestmark = pytest.mark.slow
 X = np.random.default_rng(0).random((64, 64), dtype=np.float32)
 
 
-def pids_of(ctx: DistributedContext, n: int = 2) -> dict[Any, int]:
-    """Worker address → process, when at least `n` workers are there."""
+def wait_for(ctx: DistributedContext, n: int = 2) -> None:
+    """Wait until at least `n` workers are there (by asking the scheduler: a worker that is gone is not spoken to)."""
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            found = dict(ctx.client.run(os.getpid))
-        except OSError:
-            found = {}
-        if len(found) >= n:
-            return found
+    while len(ctx.workers()) < n:
+        assert time.monotonic() < deadline, f"there were never {n} workers"
         time.sleep(0.1)
-    raise AssertionError(f"there were never {n} workers")
+
+
+def pid_of(ctx: DistributedContext, address: str) -> int:
+    """The process of a worker."""
+    return int(ctx.client.run(os.getpid, workers=[address])[address])
 
 
 @pytest.fixture(scope="module")
@@ -80,29 +79,29 @@ def test_ten_kills_at_random_moments(
     expected = {solver: operator._solve(solver, y, X.shape) for solver in solvers}
     attempts = []
     for number in range(10):
-        solver, pids = solvers[number % 2], pids_of(patient)
-        D = distribute(operator, patient)
+        wait_for(patient)
+        solver, D = solvers[number % 2], distribute(operator, patient)
         homes = [str(home) for home in D.holding.blocks().homes]
-        assert set(homes) <= set(pids)
         assert len(set(homes)) > 1
         victim = homes[0] if number % 4 < 2 else homes[-1]  # the root, or another
-        killer = Killer(pids[victim], 1, float(rng.uniform(0, 0.1)))
+        killer = Killer(pid_of(patient, victim), 1, float(rng.uniform(0, 0.1)))
         got = D._solve(solver, y, X.shape, None, killer)
         assert killer.heard >= killer.times
         np.testing.assert_array_equal(got.x, expected[solver].x)
         assert got.residuals == expected[solver].residuals
         attempts.append(D.report().attempts)
     assert all(a >= 2 for a in attempts)  # none of them came too late
-    pids_of(patient)
+    wait_for(patient)
     nothing_stays(patient)
 
 
 def test_conjugate_gradients_go_on_from_the_last_iterate(
     patient: DistributedContext, operator: StackedPhysics
 ) -> None:
-    pids, D, y = pids_of(patient), distribute(operator, patient), operator(X)
-    solver = CG(0.0, 300)
-    killer = Killer(pids[str(D.holding.blocks().homes[-1])], 2, 0.0)
+    wait_for(patient)
+    D, y, solver = distribute(operator, patient), operator(X), CG(0.0, 300)
+    victim = str(D.holding.blocks().homes[-1])
+    killer = Killer(pid_of(patient, victim), 2, 0.0)
     got = D._solve(solver, y, X.shape, None, killer)
     np.testing.assert_array_equal(got.x, operator._solve(solver, y, X.shape).x)
     report = D.report()
@@ -145,7 +144,7 @@ with DistributedContext(address=sys.argv[1]) as ctx:
 def test_a_client_that_is_killed_leaves_nothing(
     patient: DistributedContext, left_of_solves: Any, nothing_stays: Any
 ) -> None:
-    pids_of(patient)
+    wait_for(patient)
     address = patient.client.scheduler.address
     with subprocess.Popen([sys.executable, "-c", CLIENT, address], stdout=subprocess.PIPE) as client:
         assert client.stdout is not None
