@@ -60,7 +60,3 @@ def test_they_are_counted(rng):
         z = backend.embedded_fftn(rng.standard_normal((2, 4)), (8,), half=True)
         backend.embedded_ifftn(z, (8,), (4,), half=True)
     assert (count.forward, count.inverse) == (1, 1)
-
-
-def test_fast_lengths():
-    assert [backend.fast_length(n) for n in (1, 7, 11, 13, 767, 1021)] == [1, 8, 12, 15, 768, 1024]

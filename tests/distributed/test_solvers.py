@@ -33,8 +33,9 @@ def test_iterations_have_the_bits_of_the_plain_operator(solve, dtype, pair, imag
     expected = solve(A, y, lam=LAM, rtol=1e-3, x0=x / 2, callback=lambda i, r: residuals.append((i, r)))
     heard = []
     got = solve(D, y, lam=LAM, rtol=1e-3, x0=x / 2, callback=lambda i, r: heard.append((i, r)))
-    assert heard == residuals
-    assert len(heard) > 1
+    # The cluster tells of some iterations, and of the last one.
+    assert set(heard[:-1]) <= set(residuals)
+    assert heard[-1][0] == residuals[-1][0] > 1
     same(got, expected)
 
 
@@ -53,7 +54,7 @@ def test_what_merges_sends_nothing_an_iteration(threads, blurs, image):
     D.normal(image.shape)
     calls = []
     run = D.runner.run
-    D.runner.run = lambda what, *rest: calls.append(what) or run(what, *rest)
+    D.runner.run = lambda what, *rest, **how: calls.append(what) or run(what, *rest, **how)
     same(optim.cg(D, y, lam=LAM, callback=lambda i, r: iterations.append(i)), optim.cg(blurs, y, lam=LAM))
     assert len(iterations) > 3
     assert calls == ["A_adjoint"]

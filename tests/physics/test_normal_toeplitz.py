@@ -157,11 +157,11 @@ def test_bad_parameters():
     with raises(ParameterError, "Hermitian"):
         Toeplitz.from_kernel(np.full((3, 3), np.nan))
     with raises(ParameterError, "finite"):
-        Toeplitz(np.full((8, 6), np.inf), (4, 5))
-    with raises(ShapeError, "(8, 5) (of a real kernel) or (8, 9)", "got (7, 9)"):
-        Toeplitz(np.ones((7, 9)), (4, 5))
+        Toeplitz(np.full((7, 5), np.inf), (4, 5))
+    with raises(ShapeError, "(7, 5) (of a real kernel) or (7, 9)", "got (8, 9)"):
+        Toeplitz(np.ones((8, 9)), (4, 5))
     with raises(ParameterError, "expected a real spectrum", "give its real part"):
-        Toeplitz(1j * np.ones((8, 9)), (4, 5))
+        Toeplitz(1j * np.ones((7, 9)), (4, 5))
     T = Toeplitz.from_kernel(t)
     with raises(ShapeError, "Toeplitz(4×5) expected an image of (4, 5), got (5, 4)"):
         T(np.ones((5, 4)))
