@@ -77,9 +77,12 @@ def _free_bytes() -> int:
 def room(worker: WorkerInfo) -> int:
     """Bytes that a worker may hold; 0 where it has no limit.
 
-    Above ``distributed.worker.memory.pause`` of its limit a worker starts no task, and a call may wait for ever.
+    Above ``distributed.worker.memory.spill`` of its limit Dask writes results to disk, by way of one more copy of
+    them, which takes the process to where it is paused for ever, or killed (seen at 0.73 of the limit, and at each
+    larger part that was tried; never at 0.69).
     """
-    fractions = [dask.config.get(f"distributed.worker.memory.{name}") for name in ("pause", "terminate")]
+    names = ("spill", "pause", "terminate")
+    fractions = [dask.config.get(f"distributed.worker.memory.{name}") for name in names]
     return int(worker.memory * min((f for f in fractions if f), default=1.0))
 
 
