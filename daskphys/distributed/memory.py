@@ -49,8 +49,10 @@ def held_now(token: str, dask_worker: Any = None) -> Held:
             block = dask_worker.data[key]
             if isinstance(block, StackedPhysics):
                 own += sum(derived.nbytes_of(sensor) for sensor in block)
-    resident = dask_worker.monitor.get_process_memory()
-    return Held(max(0, resident - _free_bytes() - derived.nbytes), max(0, derived.nbytes - own))
+    return Held(
+        max(0, _in_use(dask_worker.monitor.get_process_memory()) - derived.nbytes),
+        max(0, derived.nbytes - own),
+    )
 
 
 #: The fields of glibc's ``struct mallinfo2``.
@@ -60,18 +62,25 @@ _MALLINFO = (
 )
 
 
-def _free_bytes() -> int:
-    """Bytes that glibc's allocator has free in its arenas; 0 with another allocator."""
+def _in_use(resident: int) -> int:
+    """Bytes of this process that are in use, at least: `resident` ones without those the allocator has free.
+
+    Free bytes that glibc has given back to the system already would be taken off twice; so the result is no less
+    than what is in use in its arenas, and files that are mapped (code).
+    """
 
     class Info(ctypes.Structure):
         _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO]
 
     try:
         mallinfo2 = ctypes.CDLL(None).mallinfo2
-    except (AttributeError, OSError):
-        return 0
+    except (AttributeError, OSError):  # another allocator: nothing is known of what it has free
+        return resident
     mallinfo2.restype = Info
-    return int(mallinfo2().fordblks)
+    info = mallinfo2()
+    with open("/proc/self/status") as file:
+        mapped = sum(int(line.split()[1]) * 1024 for line in file if line.startswith("RssFile"))
+    return min(resident, max(resident - info.fordblks, mapped + info.uordblks + info.hblkhd))
 
 
 def room(worker: WorkerInfo) -> int:
