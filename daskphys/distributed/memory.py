@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,6 +191,31 @@ class Guard:
         if new:
             self._held |= self._ctx.client.run(held_now, self.stack.recipe.token, workers=new)
         return self._held
+
+
+def check_operators(sizes: Sequence[int], replicas: int, workers: Sequence[WorkerInfo]) -> None:
+    """Refuse blocks of these sizes that all workers together, or any one of them, cannot hold.
+
+    Raises
+    ------
+    MemoryPlanError
+        With what would be needed, what is available, and ways out.
+    """
+    rooms = [room(w) for w in workers]
+    if not all(rooms):
+        return
+    for needed, available, what in (
+        (replicas * sum(sizes), sum(rooms), f"operators of {len(sizes)} blocks on {len(workers)} workers"),
+        (max(sizes), max(rooms), "the largest block of operators on the worker with the most memory"),
+    ):
+        if needed > available:
+            error = MemoryPlanError(
+                f"distribute: {what} need {bytes_text(needed)}, and {bytes_text(available)} are available. Nothing was "
+                f"submitted. Ways out: (1) more chunks: distribute(…, chunks=1), so that a block is smaller; (2) more "
+                f"workers, or workers with more memory, and replicas=1; (3) a batch of sensors at a time: distribute(A[i:j], …)"
+            )
+            error.needed, error.available = needed, available
+            raise error
 
 
 def refuse(what: str, found: Mapping[Hashable, Peak]) -> None:

@@ -83,7 +83,7 @@ def test_bad_input(threads: DistributedContext, blurs: StackedPhysics, image: np
         D.A_adjoint(D(image)[:3])
     with pytest.raises(ShapeError, match="sensor 1"):
         D.A_adjoint([a[..., : 48 - i] for i, a in enumerate(D(image))])
-    with pytest.raises(ParameterError, match="'auto' or 'tree'"):
+    with pytest.raises(ParameterError, match="'auto', 'tree'"):
         D.A_adjoint_A(image, method="merged")  # type: ignore[arg-type]
     with pytest.raises(AttributeError, match="immutable"):
         D.bounds = ()

@@ -230,6 +230,19 @@ def test_a_call_just_under_the_limit_runs_through(small):
     assert D.report().attempts == 1
 
 
+def test_operators_that_cannot_fit_are_refused_before_anything_is_submitted(small):
+    kernel = np.zeros((2100, 2048))
+    kernel[0, 0] = 1.0
+    A = stack(*[Blur(kernel + i) for i in range(20)])  # 33 MiB each, in double precision
+    before = set(small.client.run_on_scheduler(task_keys))
+    with pytest.raises(MemoryPlanError, match=r"distribute.*Nothing was submitted") as refused:
+        distribute(A, small)
+    assert refused.value.needed == A.nbytes > refused.value.available == 2 * int(0.7 * 450e6)
+    with pytest.raises(MemoryPlanError, match="the largest block"):
+        distribute(A[:18], small, chunks=18)
+    assert set(small.client.run_on_scheduler(task_keys)) == before
+
+
 def test_a_worker_without_a_limit_refuses_nothing():
     assert room(WorkerInfo("tcp://h:1", 1, 0)) == 0
     assert Peak(1 << 60, 0, 0, 0).fits
