@@ -101,7 +101,7 @@ class MainGuardError(DaskphysError, RuntimeError):
     """Worker processes were asked for from a script without ``if __name__ == "__main__":``."""
 
 
-class MemoryPlanError(DaskphysError, MemoryError):
+class MemoryPlanError(MemoryError, DaskphysError):
     """A call cannot fit into its workers' memory; it was refused before anything was submitted.
 
     Attributes

@@ -17,6 +17,7 @@ from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.factories import keep_block
 from daskphys.distributed.facts import Facts
+from daskphys.distributed.memory import check_operators
 from daskphys.distributed.recipes import Recipe, StackRecipe
 from daskphys.distributed.waiting import until_done, wait_here
 from daskphys.errors import DaskphysWarning, ParameterError
@@ -45,6 +46,7 @@ class Holding:
             )
         self._recipe, self._ctx, self._bounds, self.replicas = recipe, ctx, bounds, replicas
         self._sizes = [recipe.size(*bound) for bound in bounds]
+        check_operators(self._sizes, replicas, list(workers.values()))
         self.scheduler = str(ctx.client.scheduler.address)
         self.bytes_sent = replicas * sum(recipe.nbytes(*bound) for bound in bounds)
         self._warn_if_large()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +49,10 @@ def held_now(token: str, dask_worker: Any = None) -> Held:
             block = dask_worker.data[key]
             if isinstance(block, StackedPhysics):
                 own += sum(derived.nbytes_of(sensor) for sensor in block)
-    resident = dask_worker.monitor.get_process_memory()
-    return Held(max(0, resident - _free_bytes() - derived.nbytes), max(0, derived.nbytes - own))
+    return Held(
+        max(0, _in_use(dask_worker.monitor.get_process_memory()) - derived.nbytes),
+        max(0, derived.nbytes - own),
+    )
 
 
 #: The fields of glibc's ``struct mallinfo2``.
@@ -60,26 +62,36 @@ _MALLINFO = (
 )
 
 
-def _free_bytes() -> int:
-    """Bytes that glibc's allocator has free in its arenas; 0 with another allocator."""
+def _in_use(resident: int) -> int:
+    """Bytes of this process that are in use, at least: `resident` ones without those the allocator has free.
+
+    Free bytes that glibc has given back to the system already would be taken off twice; so the result is no less
+    than what is in use in its arenas, and files that are mapped (code).
+    """
 
     class Info(ctypes.Structure):
         _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO]
 
     try:
         mallinfo2 = ctypes.CDLL(None).mallinfo2
-    except (AttributeError, OSError):
-        return 0
+    except (AttributeError, OSError):  # another allocator: nothing is known of what it has free
+        return resident
     mallinfo2.restype = Info
-    return int(mallinfo2().fordblks)
+    info = mallinfo2()
+    with open("/proc/self/status") as file:
+        mapped = sum(int(line.split()[1]) * 1024 for line in file if line.startswith("RssFile"))
+    return min(resident, max(resident - info.fordblks, mapped + info.uordblks + info.hblkhd))
 
 
 def room(worker: WorkerInfo) -> int:
     """Bytes that a worker may hold; 0 where it has no limit.
 
-    Above ``distributed.worker.memory.pause`` of its limit a worker starts no task, and a call may wait for ever.
+    Above ``distributed.worker.memory.spill`` of its limit Dask writes results to disk, by way of one more copy of
+    them, which takes the process to where it is paused for ever, or killed (seen at 0.73 of the limit, and at each
+    larger part that was tried; never at 0.69).
     """
-    fractions = [dask.config.get(f"distributed.worker.memory.{name}") for name in ("pause", "terminate")]
+    names = ("spill", "pause", "terminate")
+    fractions = [dask.config.get(f"distributed.worker.memory.{name}") for name in names]
     return int(worker.memory * min((f for f in fractions if f), default=1.0))
 
 
@@ -179,6 +191,31 @@ class Guard:
         if new:
             self._held |= self._ctx.client.run(held_now, self.stack.recipe.token, workers=new)
         return self._held
+
+
+def check_operators(sizes: Sequence[int], replicas: int, workers: Sequence[WorkerInfo]) -> None:
+    """Refuse blocks of these sizes that all workers together, or any one of them, cannot hold.
+
+    Raises
+    ------
+    MemoryPlanError
+        With what would be needed, what is available, and ways out.
+    """
+    rooms = [room(w) for w in workers]
+    if not all(rooms):
+        return
+    for needed, available, what in (
+        (replicas * sum(sizes), sum(rooms), f"operators of {len(sizes)} blocks on {len(workers)} workers"),
+        (max(sizes), max(rooms), "the largest block of operators on the worker with the most memory"),
+    ):
+        if needed > available:
+            error = MemoryPlanError(
+                f"distribute: {what} need {bytes_text(needed)}, and {bytes_text(available)} are available. Nothing was "
+                f"submitted. Ways out: (1) more chunks: distribute(…, chunks=1), so that a block is smaller; (2) more "
+                f"workers, or workers with more memory, and replicas=1; (3) a batch of sensors at a time: distribute(A[i:j], …)"
+            )
+            error.needed, error.available = needed, available
+            raise error
 
 
 def refuse(what: str, found: Mapping[Hashable, Peak]) -> None:
