@@ -30,6 +30,9 @@ from daskphys.errors import (
 #: then paged in again.  Raised, a block of FFTs takes 0.6 of the time (benchmarks/results/foundation.txt).
 ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
 
+#: Dask's rechunk between peers fills 1 GiB of each worker before it waits, more than many workers have.
+P2P_BUFFER = "64 MiB"
+
 _PORT = 8787
 
 
@@ -56,12 +59,13 @@ def start_cluster(n_workers: int | None, processes: bool | None) -> LocalCluster
 
 @contextlib.contextmanager
 def _cluster_settings() -> Iterator[None]:
-    allocator = {f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ALLOCATOR.items()}
+    settings = {f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ALLOCATOR.items()}
+    settings["distributed.p2p.comm.buffer"] = P2P_BUFFER
     # A nanny prefers what this process has in its environment, writes its own settings there, and leaves them.
     before = {name: os.environ.get(name) for name in ALLOCATOR}
     os.environ.update(ALLOCATOR)
     try:
-        with dask.config.set(allocator), warnings.catch_warnings():
+        with dask.config.set(settings), warnings.catch_warnings():
             # Another program may take the port after `_free_port` has looked; Dask then takes another.
             warnings.filterwarnings("ignore", message="Port .* is already in use")
             yield

@@ -20,6 +20,7 @@ from dask.base import tokenize
 
 from daskphys import backend
 from daskphys.distributed import calls
+from daskphys.distributed.rechunking import check_rechunk
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.interop import penciltasks as tasks
 from daskphys.interop.blocks import begin
@@ -79,13 +80,20 @@ class Pencils:
 
     Parameters
     ----------
+    operator
+        The operator, for messages.
     x
         An array of the image's shape and precision.
     ndim
         The number of spatial axes.
+
+    Raises
+    ------
+    MemoryPlanError
+        The workers of the current client have not the memory to rechunk it.
     """
 
-    def __init__(self, x: Any, ndim: int) -> None:
+    def __init__(self, operator: Any, x: Any, ndim: int) -> None:
         self.ndim, self.chunks, self.sizes = ndim, x.chunks, tuple(x.shape[-ndim:])
         self.complex = x.dtype.kind == "c"
         self.lead = x.ndim - ndim
@@ -97,6 +105,10 @@ class Pencils:
         self.bands = _bands(half[1:], samples // half[0] or 1)
         self.real, self.kind = backend.real_name(x.dtype.name), backend.complex_name(x.dtype.name)
         self._meta = x._meta
+        if ndim > 1:
+            lead = ((2,),) * self.complex + x.chunks[: self.lead]
+            chunks = (*lead, self.rows, *((n,) for n in half[1:]))
+            check_rechunk(repr(operator), tuple(map(sum, chunks)), self.kind, chunks)
 
     @property
     def grid(self) -> tuple[tuple[int, ...], ...]:
@@ -185,7 +197,7 @@ def _held(operator: Any, x: Any) -> Any:
     multiplier: Any = operator.parent if isinstance(operator, Adjoint) else operator
     ndim, held = len(multiplier.sizes), multiplier.multiplier
     (x,), _ = aligned(operator, x, ndim)
-    pencils = Pencils(x, ndim)
+    pencils = Pencils(operator, x, ndim)
     dtype = pencils.kind if backend.is_complex(held) else pencils.real
     conjugate = isinstance(operator, Adjoint) and backend.is_complex(held)
 
@@ -204,7 +216,7 @@ def _held(operator: Any, x: Any) -> Any:
 def _forward(physics: Any, x: Any) -> Measurements:
     (x,), _ = aligned(physics, x, _ndim(physics))
     builder, call, blocks = begin("forward-pencils", physics, [x])
-    pencils = Pencils(x, _ndim(physics))
+    pencils = Pencils(physics, x, _ndim(physics))
     z = pencils.there(x)
     names = _add_transfers(builder, call, blocks, pencils, [z] * len(physics), conjugate=False)
     graph = builder.build([z])
@@ -216,7 +228,7 @@ def _back(operator: Any, physics: Any, y: Measurements) -> Any:
     inputs, _ = aligned(physics.H, y, _ndim(physics))
     inputs = [a.rechunk(inputs[0].chunks) for a in inputs]
     builder, call, blocks = begin("adjoint-pencils", operator, inputs, physics)
-    pencils = Pencils(inputs[0], _ndim(physics))
+    pencils = Pencils(operator, inputs[0], _ndim(physics))
     spectra = [pencils.there(a) for a in inputs]
     names = _add_transfers(builder, call, blocks, pencils, spectra, conjugate=True)
     graph = builder.build(spectra)
@@ -229,7 +241,7 @@ def _back(operator: Any, physics: Any, y: Measurements) -> Any:
 def _gram(operator: Gram, physics: Any, x: Any) -> Any:
     (x,), _ = aligned(physics, x, _ndim(physics))
     builder, call, blocks = begin("gram-pencils", operator, [x], physics)
-    pencils, name = Pencils(x, _ndim(physics)), f"times-{call}"
+    pencils, name = Pencils(physics, x, _ndim(physics)), f"times-{call}"
     kernel, z = kernel_task(builder, call, blocks, real=True), pencils.there(x)
     pencils.multiply(
         builder, name, z, lambda band: (tasks.run_normal, kernel, pencils.sizes, band, pencils.real)

@@ -4,8 +4,10 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+from distributed import Client, LocalCluster
 
 from daskphys.distributed import distribute
+from daskphys.errors import MemoryPlanError
 from daskphys.interop import pencils
 from daskphys.interop.pencils import Pencils
 from daskphys.physics import Blur, FourierMultiplier, Measurements, gaussian_blur, stack
@@ -157,12 +159,12 @@ def test_a_store_is_read_in_pencils(tmp_path):
 
 def test_pencils_hold_no_more_than_they_may(monkeypatch):
     monkeypatch.setattr(pencils, "PENCIL_BYTES", 1 << 25)
-    cut = Pencils(da.zeros((16384, 16384), chunks=1024, dtype="float32"), 2)
+    cut = Pencils(LARGE["blur"], da.zeros((16384, 16384), chunks=1024, dtype="float32"), 2)
     assert max(cut.rows) * 8193 * 8 <= 1 << 25
     assert max(cut.bands[0]) * 16384 * 8 <= 1 << 25
     assert (sum(cut.rows), sum(cut.bands[0])) == (16384, 8193)
     assert len(cut.rows) <= 140  # and not many more than needed
-    volume = Pencils(da.zeros((1024, 512, 512), chunks=128, dtype="float32"), 3)
+    volume = Pencils(LARGE["blur"], da.zeros((1024, 512, 512), chunks=128, dtype="float32"), 3)
     assert 1024 * max(volume.bands[0]) * max(volume.bands[1]) * 8 <= 1 << 25
 
 
@@ -185,3 +187,23 @@ def test_peer_to_peer(processes):
         result = A.A_dagger(A(X))
     assert any("p2p" in name for name in result.dask.layers)
     check(result, A.A_dagger(A(x)), None)
+
+
+@pytest.mark.parametrize("limit", ["600 MiB", "8 GiB"])
+def test_a_rechunk_that_cannot_fit_is_refused(limit):
+    """Before anything runs: with P2P's own buffer, 16384² takes a worker of 600 MiB with it."""
+    X = da.zeros((16384, 16384), chunks=1024, dtype="float32")
+    A = Blur(kernel(3, 3))
+    with (
+        LocalCluster(2, processes=False, memory_limit=limit, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        if limit == "8 GiB":
+            assert A.A_dagger(X).shape == X.shape
+            return
+        with pytest.raises(
+            MemoryPlanError, match=r"Blur.*needs .*iB.* available.*comm.buffer.*workers.*tiles"
+        ) as e:
+            A.A_dagger(X)
+        assert e.value.needed > e.value.available
+        assert client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) == 0
