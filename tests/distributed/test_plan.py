@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
+from daskphys import optim
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.memory import Peak, held_now, room
@@ -215,6 +216,7 @@ def test_a_call_that_cannot_fit_is_refused_before_anything_is_submitted(small):
         plan.check,
         lambda: D.A_adjoint_A(x, method="tree"),
         lambda: D.A_adjoint(list(x[None].repeat(16, 0))),
+        lambda: optim.lsmr(D, list(x[None].repeat(16, 0))),
     ):
         with pytest.raises(MemoryPlanError):
             call()

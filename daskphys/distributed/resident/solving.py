@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from distributed import Future
 
 from daskphys import backend
@@ -49,6 +50,8 @@ def solve(
 
     Raises
     ------
+    MemoryPlanError
+        An iteration cannot fit into the memory of the workers; nothing was submitted.
     WorkersLostError
         Workers were lost in each of several attempts.
     """
@@ -64,6 +67,9 @@ def solve(
         device=ctx.device,
     )
     settle(ctx.client)
+    image = np.broadcast_to(np.zeros((), backend.dtype_name(given[0])), shape)
+    for method, value in ((f"A_adjoint in {title}", y), (f"A_adjoint_A in {title}", image)):
+        operator.runner.guard.check(method, operator.holding.groups(), operator.holding.workers, value)
 
     def attempt(number: int) -> tuple[Outcome, int]:
         order = _Order(ctx, operator.holding, f"{name}-{number}", progress)
