@@ -12,7 +12,17 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import cluster_comparison, comparison, figure, foundation, runner
+from benchmarks import (
+    cluster_comparison,
+    comparison,
+    engine,
+    figure,
+    foundation,
+    graphs,
+    outofcore,
+    products,
+    runner,
+)
 from benchmarks.peers.launch import VARIABLE, Peers
 from benchmarks.timing import Bench
 
@@ -22,6 +32,10 @@ RESULTS = Path(__file__).parent / "results"
 GROUPS: dict[str, Sequence[runner.Measure]] = {
     "peers": (*comparison.CASES, *cluster_comparison.CASES),
     "foundation": foundation.CASES,
+    "products": products.CASES,
+    "graphs": graphs.CASES,
+    "engine": engine.CASES,
+    "outofcore": outofcore.CASES,
 }
 
 #: The group whose rounds the targets and the picture are made of.

@@ -177,23 +177,3 @@ def evaluated(A: StackedPhysics, x: np.ndarray) -> int:
     """A product whose result stays where it is, in one thread as a block's task has it."""
     with backend.fft_threads(1):
         return len(A(x))
-
-
-def task_size(bench: Bench) -> Case:
-    case = Case("9", f"one task a sensor against one block a worker, N=16, 512²×3, 2 workers ({TIMES})")
-    A, x = blurs(16), image(3, 512, 512)
-    y = A(x)
-    for kind, ctx in list(bench.contexts.items())[: 1 if bench.quick else 2]:
-        D = {"auto": distribute(A, ctx), "8": distribute(A, ctx, chunks=8)}
-        for name, plain, call in (
-            ("A", lambda: A(x), lambda D: D(x)),
-            ("Aᵀ", lambda: A.A_adjoint(y), lambda D: D.A_adjoint(y)),
-        ):
-            variants = {"plain": plain, **{k: (lambda d=d, call=call: call(d)) for k, d in D.items()}}
-            times = bench.time(variants, seconds=8)
-            made = {k: (call(d), d.report().transforms)[1] for k, d in D.items()}
-            row: dict[str, Any] = {"call": f"{name}, {kind}", "plain": times.ms("plain")}
-            row |= {"chunks='auto'": times.ms("auto"), "chunks=8": times.ms("8")}
-            row |= {"auto ÷ plain": times.ratio("auto", "plain"), "8 ÷ plain": times.ratio("8", "plain")}
-            case.rows.append(row | {"FFTs, auto": made["auto"], "FFTs, 8": made["8"]})
-    return case

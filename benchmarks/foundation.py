@@ -10,5 +10,4 @@ CASES = (
     clusters.wire_bytes,
     plain.inverse_pair,
     clusters.allocator,
-    clusters.task_size,
 )

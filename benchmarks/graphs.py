@@ -21,7 +21,7 @@ from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.physics import Blur, Measurements, stack
 
 
-def sizes(bench: Bench) -> Case:
+def graph_sizes(bench: Bench) -> Case:
     case = Case(
         "graphs.1", f"the graph of one call, 2 workers of one thread, blurs of 3×3, 16² float32 ({TIMES})"
     )
@@ -191,3 +191,6 @@ def _keeping(D: DistributedPhysics, last: list[Any], calls_of_it: Callable[[], N
 
     with mock.patch.multiple(client, gather=gathering, scatter=scattering):
         calls_of_it()
+
+
+CASES = (graph_sizes, client_time, grouping, parcels, futures_kept)

@@ -3,13 +3,10 @@
 The workers are real processes with a real limit, at whose 95 % Dask's nanny kills them.  Stores are ``.npy``
 files that a task opens, reads a rectangle of, and closes: what is read is memory of the task and not a map of
 the file.
-
-``python -m benchmarks.outofcore`` runs the two cases by themselves.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -193,22 +190,3 @@ def pencils(bench: Bench) -> Case:
 
 
 CASES = (tiles, pencils)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.outofcore", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a sixteenth of the size")
-    parser.add_argument("--only", choices=[case.__name__ for case in CASES])
-    options = parser.parse_args()
-
-    @dataclass
-    class Alone:
-        quick: bool
-
-    for case in CASES:
-        if options.only in (None, case.__name__):
-            print(case(Alone(options.quick)).text(), flush=True)  # type: ignore[arg-type]
-
-
-if __name__ == "__main__":
-    main()

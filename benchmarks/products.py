@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from benchmarks.timing import CORES, TIMES, Bench, Case, Timings, blurs, image, interleaved, times_text
+from benchmarks.timing import CORES, TIMES, Bench, Case, blurs, image, times_text
 from daskphys import backend
 from daskphys.physics import Blur, stack
 from daskphys.physics.stack import StackedPhysics, adjoint_parts, forward_each
@@ -38,7 +37,7 @@ def adjoint(A: StackedPhysics, y: Any, shape: tuple[int, ...], transform: Transf
     return transform.lower(total, shape)
 
 
-def sizes(bench: Bench) -> Case:
+def prime_sizes(bench: Bench) -> Case:
     """Sizes with large prime factors: the image's own FFT against the one that is chosen."""
     case = Case("products-sizes", f"FFT of the image's own size against the chosen one, float32 ({TIMES})")
     shapes = ((3, 767, 512), (1021, 1021), (3, 509, 509), (600, 800))
@@ -74,7 +73,7 @@ def in_turn(A: StackedPhysics, x: np.ndarray) -> list[Any]:
     return [sensor._forward_from(z, x.shape, transform) for sensor in A]
 
 
-def threads(bench: Bench) -> Case:
+def threads_over_sensors(bench: Bench) -> Case:
     """Threads over sensors, with a buffer each, against threads inside each FFT, and one thread."""
     case = Case(
         "products-threads", f"threads over sensors against threads inside the FFT, {CORES} cores ({TIMES})"
@@ -182,20 +181,4 @@ def kernel(side: int, seed: int, separable: bool) -> np.ndarray:
     return np.outer(rng.random(side), rng.random(side)) if separable else rng.random((side, side))
 
 
-CASES = (sizes, threads, fft_backends, small_kernels)
-
-
-class Alone:
-    """A `Bench` without a cluster."""
-
-    def __init__(self, quick: bool) -> None:
-        self.quick = quick
-
-    def time(self, variants: Any, seconds: float = 5.0, most: int = 1000) -> Timings:
-        return interleaved(variants, seconds / 20 if self.quick else seconds, 3, 1, most)
-
-
-if __name__ == "__main__":
-    bench: Any = Alone("--quick" in sys.argv)
-    for case in CASES:
-        print(case(bench).text(), flush=True)
+CASES = (prime_sizes, threads_over_sensors, fft_backends, small_kernels)
