@@ -1,10 +1,9 @@
-"""`distribute` and the operator that it returns."""
+"""The operator that `distribute` returns."""
 
 from __future__ import annotations
 
 import functools
 import operator
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
@@ -13,13 +12,14 @@ from daskphys import backend, doors
 from daskphys.distributed import calls, drawing
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.equals import first_equal
+from daskphys.distributed.gram import METHODS, DistributedGram
 from daskphys.distributed.holding import Holding
 from daskphys.distributed.memory import Guard
 from daskphys.distributed.merged import MergedOnWorkers
 from daskphys.distributed.planning import Planned
 from daskphys.distributed.pricing import Stack
 from daskphys.distributed.recipes import Recipe, recipe_of
-from daskphys.distributed.report import Call, Report
+from daskphys.distributed.report import Report
 from daskphys.distributed.resident import solving
 from daskphys.distributed.runner import Runner
 from daskphys.errors import ContextClosedError, DaskphysError, DeviceError, ParameterError, checks_keywords
@@ -29,13 +29,12 @@ from daskphys.krylov.cg import CG
 from daskphys.krylov.lanczos import Lanczos
 from daskphys.krylov.system import Progress, Solution
 from daskphys.markup import bytes_text, counted, listed
-from daskphys.physics.base import Gram, LinearPhysics
+from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.spaces import Images, Sensors
 from daskphys.physics.stack import StackedPhysics, check_as_many, widened
 from daskphys.physics.transform import Transform
-from daskphys.physics.value import value
 from daskphys.physics.weighted import Weights, weighted_normal
 
 
@@ -298,34 +297,3 @@ class DistributedPhysics(Planned, LinearPhysics):
 
 def _before(first: LinearPhysics, sensor: LinearPhysics) -> Any:
     return sensor @ first
-
-
-#: How a distributed AᴴA is computed.
-METHODS = ("auto", "tree", "client", "workers")
-
-
-@value
-class DistributedGram(Gram):
-    """AᴴA of a distributed operator: merged, beside the image or on the workers, or by the tree."""
-
-    parent: DistributedPhysics
-    method: str = "auto"
-
-    def _forward(self, x: Any) -> Any:
-        parent = self.parent
-        if parent.normal_kind is None and self.method in ("client", "workers"):
-            raise parent._not_closed("AᴴA")
-        if self.method == "tree" or parent.normal_kind is None:
-            return parent._gram(x)
-        if parent.merged.takes(x, self.method):
-            return parent.merged.run(x)
-        begin = time.perf_counter()
-        merged = parent._normal(x.shape)
-        with backend.count_transforms() as count:
-            result = merged._forward(x)
-        seconds = time.perf_counter() - begin
-        how = merged._method(x.shape)
-        parent.runner.last = Call(
-            "", "A_adjoint_A, merged", 0, seconds, transforms=count.total, algorithm=how
-        )
-        return result

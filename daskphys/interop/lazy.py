@@ -14,7 +14,8 @@ from dask.base import tokenize
 
 from daskphys import backend
 from daskphys.distributed import calls
-from daskphys.distributed.physics import DistributedGram, DistributedPhysics
+from daskphys.distributed.gram import DistributedGram
+from daskphys.distributed.physics import DistributedPhysics
 from daskphys.errors import NotClosedFormError
 from daskphys.graph.builder import GraphBuilder
 from daskphys.interop import pencils, tiles

@@ -17,7 +17,7 @@ import dask.array as da
 import numpy as np
 
 from daskphys.distributed import calls
-from daskphys.distributed.physics import DistributedGram
+from daskphys.distributed.gram import DistributedGram
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.joining import joins
 from daskphys.graph.tree import reduce_tree
