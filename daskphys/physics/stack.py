@@ -265,9 +265,8 @@ def normal_parts(block: Block, shape: Any, start: int = 0, weights: Weights | No
     total = PairwiseSum()
     for index, sensor in enumerate(block, start):
         with naming(index, sensor):
-            term = sensor._make_normal(
-                shape
-            )  # not kept: one use, and N of them would push out what is needed again
+            # Not kept: it is used once, and N of them would push out what is needed again.
+            term = sensor._make_normal(shape)
             total.append(index, term if weights is None else weights[index - start] * term)
     return total.parts
 
