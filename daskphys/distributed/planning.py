@@ -73,8 +73,8 @@ def _plan(D: Any, x_or_shape: Any, method: str, dtype: str, calibrate: bool) -> 
         raise ParameterError(f"{D!r}.plan expected a dtype among {', '.join(backend.FLOATS)}, got {dtype!r}")
     shape, dtype, chunks = _asked(D, x_or_shape, dtype)
     holding = D.holding
-    lazy = chunks is not None
-    blocks = holding.blocks() if lazy else holding.groups()
+    # A lazy A computes the blocks that are asked for; sums need all of them.
+    blocks = holding.blocks() if chunks is not None and method == "A" else holding.groups()
     workers = holding.workers
     notes: list[str] = []
     account, where = _account(D, blocks, workers, method, shape, dtype, chunks, notes)

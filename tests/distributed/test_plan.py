@@ -193,7 +193,7 @@ def small():
     """Two workers of 450 MB."""
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, memory_limit="450MB",
-                     dashboard_address=None, silence_logs=50) as cluster,
+                     dashboard_address=":0", silence_logs=50) as cluster,
         DistributedContext(cluster=cluster) as ctx,
     ):  # fmt: skip
         yield ctx

@@ -195,7 +195,7 @@ def test_a_rechunk_that_cannot_fit_is_refused(limit):
     X = da.zeros((16384, 16384), chunks=1024, dtype="float32")
     A = Blur(kernel(3, 3))
     with (
-        LocalCluster(2, processes=False, memory_limit=limit, dashboard_address=None) as cluster,
+        LocalCluster(2, processes=False, memory_limit=limit, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         if limit == "8 GiB":
