@@ -77,8 +77,8 @@ def test_ten_kills_at_random_moments(
     rng, y = np.random.default_rng(0), operator(X)
     solvers = (CG(0.0, 400), LSMR(0.0, 200))
     expected = {solver: operator._solve(solver, y, X.shape) for solver in solvers}
-    attempts = []
-    for number in range(10):
+    struck = 0
+    for number in range(40):
         wait_for(patient)
         solver, D = solvers[number % 2], distribute(operator, patient)
         homes = [str(home) for home in D.holding.blocks().homes]
@@ -89,8 +89,10 @@ def test_ten_kills_at_random_moments(
         assert killer.heard >= killer.times
         np.testing.assert_array_equal(got.x, expected[solver].x)
         assert got.residuals == expected[solver].residuals
-        attempts.append(D.report().attempts)
-    assert all(a >= 2 for a in attempts)  # none of them came too late
+        struck += D.report().attempts > 1  # else it came when all was done
+        if struck == 10:
+            break
+    assert struck == 10
     wait_for(patient)
     nothing_stays(patient)
 
