@@ -112,6 +112,23 @@ def test_conjugate_gradients_go_on_from_the_last_iterate(
     assert "301 products" in report.method or "302 products" in report.method
 
 
+def test_what_dask_leaves_asleep_is_woken(patient: DistributedContext) -> None:
+    wait_for(patient)
+    address = str(next(iter(patient.workers().values())).address)
+    future = patient.client.submit(abs, -5, workers=[address], allow_other_workers=True)
+    assert future.result() == 5
+    for pid in patient.client.run(os.getpid).values():
+        os.kill(pid, signal.SIGKILL)
+    while address in {w.address for w in patient.workers().values()}:
+        time.sleep(0.05)
+    wait_for(patient, 1)
+    homes = {w.address for w in patient.workers().values()}
+    waiting.wait_here(
+        patient, [future], homes
+    )  # some home is there: it is not for the caller to submit again
+    assert future.result(timeout=10) == 5
+
+
 def test_a_cluster_that_keeps_dying(operator: StackedPhysics, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "MAX_ATTEMPTS", 2)
     with (
