@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Callable, Hashable, Sequence, Set
 from concurrent.futures import CancelledError
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from distributed import Future, wait
 
@@ -30,7 +31,8 @@ def wait_here(ctx: DistributedContext, futures: Sequence[Future], homes: Set[Has
     """Wait for `futures`, whose tasks are pinned to the workers at `homes`.
 
     When every worker goes at once, Dask leaves soft-pinned tasks pending for ever, also after new workers
-    have joined (its scheduler asks for the pinned workers alone before it wakes them).
+    have joined (its scheduler asks for the pinned workers alone before it wakes them).  Tasks of `futures` are
+    then to be submitted again; what they depend on, such as a block that is made again, is woken.
     """
     while True:
         try:
@@ -40,6 +42,20 @@ def wait_here(ctx: DistributedContext, futures: Sequence[Future], homes: Set[Has
         except TimeoutError:
             if not homes & {w.address for w in ctx.require_workers().values()}:
                 raise WorkersGone from None
+            wake(ctx)
+
+
+def wake(ctx: DistributedContext) -> None:
+    """Have the scheduler place soft-pinned tasks whose workers are gone on any other."""
+
+    # Inside, so that it travels by value: a scheduler need not have daskphys.
+    def place(dask_scheduler: Any = None) -> None:
+        asleep = {ts.key: "processing" for ts in dask_scheduler.unrunnable if ts.loose_restrictions}
+        if asleep:
+            dask_scheduler.transitions(asleep, stimulus_id="daskphys-wake")
+
+    with contextlib.suppress(ValueError):  # a scheduler whose owner allows no functions
+        ctx.client.run_on_scheduler(place)
 
 
 def until_done(what: str, attempt: Callable[[int], T]) -> T:

@@ -77,8 +77,8 @@ def test_ten_kills_at_random_moments(
     rng, y = np.random.default_rng(0), operator(X)
     solvers = (CG(0.0, 400), LSMR(0.0, 200))
     expected = {solver: operator._solve(solver, y, X.shape) for solver in solvers}
-    attempts = []
-    for number in range(10):
+    struck = 0
+    for number in range(40):
         wait_for(patient)
         solver, D = solvers[number % 2], distribute(operator, patient)
         homes = [str(home) for home in D.holding.blocks().homes]
@@ -89,8 +89,10 @@ def test_ten_kills_at_random_moments(
         assert killer.heard >= killer.times
         np.testing.assert_array_equal(got.x, expected[solver].x)
         assert got.residuals == expected[solver].residuals
-        attempts.append(D.report().attempts)
-    assert all(a >= 2 for a in attempts)  # none of them came too late
+        struck += D.report().attempts > 1  # else it came when all was done
+        if struck == 10:
+            break
+    assert struck == 10
     wait_for(patient)
     nothing_stays(patient)
 
@@ -108,6 +110,23 @@ def test_conjugate_gradients_go_on_from_the_last_iterate(
     assert report.attempts == 2
     # One task did it all, and no product but the one that was cut short was made twice.
     assert "301 products" in report.method or "302 products" in report.method
+
+
+def test_what_dask_leaves_asleep_is_woken(patient: DistributedContext) -> None:
+    wait_for(patient)
+    address = str(next(iter(patient.workers().values())).address)
+    future = patient.client.submit(abs, -5, workers=[address], allow_other_workers=True)
+    assert future.result() == 5
+    for pid in patient.client.run(os.getpid).values():
+        os.kill(pid, signal.SIGKILL)
+    while address in {w.address for w in patient.workers().values()}:
+        time.sleep(0.05)
+    wait_for(patient, 1)
+    homes = {w.address for w in patient.workers().values()}
+    waiting.wait_here(
+        patient, [future], homes
+    )  # some home is there: it is not for the caller to submit again
+    assert future.result(timeout=10) == 5
 
 
 def test_a_cluster_that_keeps_dying(operator: StackedPhysics, monkeypatch: pytest.MonkeyPatch) -> None:
