@@ -45,6 +45,8 @@ def apply(operator: Any, value: Any) -> Any:
             case Adjoint(parent=StackedPhysics() as stack):
                 y = widened(value, stack._result_dtype)
                 return pairwise_sum(apply(s.H, own) for s, own in zip(stack, y, strict=True))
+            case WeightedGram(parent=StackedPhysics() as stack, weights=weights):
+                return pairwise_sum(w * apply(Gram(s), value) for w, s in zip(weights, stack, strict=True))
     match operator:
         case Composed():
             return apply(operator.left, apply(operator.right, value))

@@ -33,6 +33,7 @@ from daskphys.physics.base import Adjoint, Gram, LinearPhysics, PseudoInverse
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal import FourierMultiplier
 from daskphys.physics.normal.spectral import fft_rounding_units
+from daskphys.physics.weighted import WeightedGram
 
 Band = tuple[tuple[int, int], ...]
 
@@ -51,11 +52,12 @@ def apply(operator: Any, value: Any) -> Any:
             return _held(operator, value)
         case Gram(parent=FourierMultiplier() as parent):
             return _held(parent._normal(value.shape), value)
-    physics: Any = operator.parent if isinstance(operator, Adjoint | Gram | PseudoInverse) else operator
+    views = Adjoint | Gram | WeightedGram | PseudoInverse
+    physics: Any = operator.parent if isinstance(operator, views) else operator
     if not _periodic(physics):
         return None
     match operator:
-        case Gram():
+        case Gram() | WeightedGram():
             return _gram(operator, stacked(physics), value)
         case Adjoint() | PseudoInverse():
             y = value if isinstance(value, Measurements) else Measurements([value])
@@ -238,11 +240,13 @@ def _back(operator: Any, physics: Any, y: Measurements) -> Any:
     return pencils.back(z, inputs[0].dtype.name)
 
 
-def _gram(operator: Gram, physics: Any, x: Any) -> Any:
+def _gram(operator: Gram | WeightedGram, physics: Any, x: Any) -> Any:
     (x,), _ = aligned(physics, x, _ndim(physics))
     builder, call, blocks = begin("gram-pencils", operator, [x], physics)
     pencils, name = Pencils(physics, x, _ndim(physics)), f"times-{call}"
-    kernel, z = kernel_task(builder, call, blocks, real=True), pencils.there(x)
+    weights = operator.weights if isinstance(operator, WeightedGram) else None
+    kernel = kernel_task(builder, call, blocks, real=True, weights=weights)
+    z = pencils.there(x)
     pencils.multiply(
         builder, name, z, lambda band: (tasks.run_normal, kernel, pencils.sizes, band, pencils.real)
     )
