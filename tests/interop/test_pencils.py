@@ -148,6 +148,13 @@ def test_a_mixture_of_kernels_tiles_where_it_can(never_computes):
     check(B.A_adjoint_A(lazy(x)), B.A_adjoint_A(x))
 
 
+def test_weighted_sums_of_large_kernels():
+    A = stack(LARGE["blur"] + Blur(kernel(3, 3)), LARGE["blur"] + LARGE["blur"], Blur(kernel(3, 3)))
+    x = image()
+    N = A.normal(x.shape, weights=[0.5, 0.0, 3.0])
+    check(N(lazy(x)), N(x))
+
+
 def test_a_store_is_read_in_pencils(tmp_path):
     x = image()
     np.save(tmp_path / "x.npy", x)

@@ -369,3 +369,26 @@ def test_a_sensor_that_fails_says_which(X, threads):
     )
     with pytest.raises((ShapeError, SensorError), match="sensor 1"):
         dask.compute(D(X))
+
+
+WEIGHTED = {
+    "3 of reflect": OPERATORS["3 of reflect"],
+    "mixed": OPERATORS["mixed"],
+    "periodic sums": stack(Blur(K[0]) + Blur(K[1]), Blur(K[2]) + 2 * Blur(K[0]), Blur(K[1]) + Blur(K[1])),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_weighted_sums_on_tiles(name, x, X, threads, never_computes):
+    A, weights = WEIGHTED[name], [0.5, 2.0, 0.0, 3.0][: len(WEIGHTED[name])]
+    N, D = A.normal(x.shape, weights=weights), distribute(A, threads)
+    with never_computes():
+        lazy = N(X)
+    check(lazy, N(x))
+    check(D.normal(x.shape, weights=weights)(X), N(x), scheduler=threads.client)
+
+
+@pytest.mark.parametrize("n", [3, 20])
+def test_weights_add_no_tasks(n, X):
+    A = stack(*(Blur(K[i % 2], "reflect") for i in range(n)))
+    assert own(A.normal(X.shape, weights=np.ones(n))(X), X) == own(A.A_adjoint_A(X), X)
