@@ -18,7 +18,7 @@ from daskphys.distributed.gram import DistributedGram
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.errors import NotClosedFormError
 from daskphys.graph.builder import GraphBuilder
-from daskphys.interop import pencils, tiles
+from daskphys.interop import pencils, pointwise, tiles
 from daskphys.interop.blocks import begin, constant, dtypes, measurements, take
 from daskphys.interop.chunks import Index, aligned, array, chunk_shape, filled, indexes, key, split
 from daskphys.interop.tiling import SENSORS
@@ -26,6 +26,7 @@ from daskphys.pairwise import pairwise_sum
 from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.normal import NormalSum
 from daskphys.physics.normal_kind import has_closed_form
 from daskphys.physics.stack import StackedPhysics, widened
 from daskphys.physics.weighted import WeightedGram, Weights
@@ -34,12 +35,16 @@ from daskphys.physics.weighted import WeightedGram, Weights
 def apply(operator: Any, value: Any) -> Any:
     """``operator`` applied to a Dask array, or to measurements of them."""
     if split(operator, value):
-        for room in (tiles, pencils):
+        for room in (tiles, pencils, pointwise):
             if (made := room.apply(operator, value)) is not None:
                 return made
         match operator:  # what cannot be one task a tile may still be made of what can
             case StackedPhysics():
                 return Measurements(apply(sensor, value) for sensor in operator)
+            case NormalSum(terms=terms) | Adjoint(parent=NormalSum(terms=terms)):
+                return pairwise_sum(apply(term, value) for term in terms)
+            case Gram(parent=NormalSum() as total):
+                return apply(total, apply(total, value))
             case Gram(parent=parent):
                 return apply(parent.H, apply(parent, value))
             case Adjoint(parent=StackedPhysics() as stack):
