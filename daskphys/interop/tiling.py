@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daskphys.distributed.physics import DistributedPhysics
-from daskphys.physics.base import Adjoint, Gram
+from daskphys.physics.base import Adjoint, Gram, LinearPhysics
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.stack import StackedPhysics
 from daskphys.physics.stencil import Stencil
@@ -121,17 +121,21 @@ def plan(operator: Any, value: Any) -> Tiling | None:
 
 def stencils_of(physics: Any) -> list[Stencil] | None:
     """The stencil of each sensor, or of the operator itself; None where one has none."""
-    if isinstance(physics, DistributedPhysics):
-        # Of a factory's sensors the first one stands for all: the tasks check that it does.
-        known = physics.recipe.template
-        sensors = known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
-    else:
-        sensors = physics.sensors if isinstance(physics, StackedPhysics) else (physics,)
+    sensors = sensors_of(physics)
     unlike = {id(s): s.stencil for s in sensors}
     stencils = [s for s in (unlike[id(sensor)] for sensor in sensors) if s is not None]
     if len(stencils) < len(sensors) or len({s.ndim for s in stencils}) > 1:
         return None
     return stencils
+
+
+def sensors_of(physics: Any) -> tuple[LinearPhysics, ...]:
+    """The sensors' operators as they are known here; an operator without a sensor axis is one."""
+    if not isinstance(physics, DistributedPhysics):
+        return physics.sensors if isinstance(physics, StackedPhysics) else (physics,)
+    # Of a factory's sensors the first one stands for all: the tasks check that it does.
+    known = physics.recipe.template
+    return known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
 
 
 def merged(chunks: Chunks, least: int) -> Chunks:

@@ -356,6 +356,20 @@ def test_an_operator_that_is_not_local(X, threads):
     assert y[1].shape == X.shape
 
 
+def test_the_sensor_that_needs_the_whole_image_is_named(X, threads):
+    A = stack(Blur(K[0]), Blur(K[1], "valid"), Whole())
+    N = A.normal(X.shape, weights=np.ones(3))
+    for product in (lambda: A(X), lambda: A.A_adjoint_A(X), lambda: N(X)):
+        with pytest.raises(ShapeError, match=r"sensor 2: Whole\(\)(\.H)? expected one chunk .*x\.rechunk"):
+            product()
+    D = distribute(A, threads)
+    for product in (lambda: D(X), lambda: D.A_adjoint([X, X[..., 4:, 2:], X])):
+        with pytest.raises(
+            ShapeError, match=r"sensor 2 \(Whole\(\)\) is not known to be local.*x\.rechunk"
+        ):
+            product()
+
+
 def test_products_of_compact_operators_are_taken_one_after_the_other(x, X):
     A = stack(Blur(K[0]), Blur(K[1], "valid")) @ Blur(K[2], "reflect")
     check(A(X), A(x))
