@@ -21,10 +21,14 @@ class DistributedGram(Gram):
     parent: Any  # a DistributedPhysics, which makes it
     method: str = "auto"
 
+    def check_method(self) -> None:
+        """Refuse a product by the merged operator where there is none."""
+        if self.parent.normal_kind is None and self.method in ("client", "workers"):
+            raise self.parent._not_closed("AᴴA")
+
     def _forward(self, x: Any) -> Any:
         parent = self.parent
-        if parent.normal_kind is None and self.method in ("client", "workers"):
-            raise parent._not_closed("AᴴA")
+        self.check_method()
         if self.method == "tree" or parent.normal_kind is None:
             return parent._gram(x)
         if parent.merged.takes(x, self.method):

@@ -2,37 +2,76 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import weakref
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any
 
 import dask
 import numpy as np
 from dask.utils import parse_bytes
-from distributed import default_client
+from distributed import Client, default_client
 
-from daskphys.distributed.cluster import worker_table
 from daskphys.errors import MemoryPlanError
 from daskphys.graph.plan import pencil_peak
 from daskphys.markup import bytes_text
 
 
-class Limits(NamedTuple):
-    """What a worker's process holds now, and the buffers that P2P takes there."""
+#: Bytes that P2P fills on a worker before it waits: its buffers for sending and for storing.
+Buffers = tuple[int, int]
 
-    held: int
-    comm: int
-    storage: int
+#: What each worker's configuration says of them; it does not change, so a client asks a worker once.
+_buffers: weakref.WeakKeyDictionary[Client, dict[str, Buffers]] = weakref.WeakKeyDictionary()
 
-
-def limits_here(dask_worker: Any = None) -> Limits:
-    """On a worker: its `Limits`."""
-    sizes = [parse_bytes(dask.config.get(f"distributed.p2p.{name}.buffer")) for name in ("comm", "storage")]
-    return Limits(dask_worker.monitor.get_process_memory(), *sizes)
+#: What schedulers have said of their workers for the product that is being built.
+_asked: ContextVar[dict[Client, dict[str, Any]] | None] = ContextVar("asked", default=None)
 
 
-def check_rechunk(what: str, shape: Sequence[int], dtype: str, chunks: Sequence[Sequence[int]]) -> None:
-    """Refuse the rechunk of an array that does not fit into the workers of the current client.
+def buffers_here() -> Buffers:
+    """On a worker: its buffers."""
+    comm, storage = (
+        parse_bytes(dask.config.get(f"distributed.p2p.{name}.buffer")) for name in ("comm", "storage")
+    )
+    return comm, storage
+
+
+@contextlib.contextmanager
+def asked_once() -> Iterator[None]:
+    """While the graph of one product is built, a scheduler is asked for its workers once, however many rechunks."""
+    if _asked.get() is not None:
+        yield
+        return
+    token = _asked.set({})
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def _workers(client: Client) -> dict[str, Any]:
+    """Each worker by its address, as the scheduler describes it; its heartbeats bring what it holds."""
+    kept = _asked.get()
+    if kept is not None and client in kept:
+        return kept[client]
+    found: dict[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
+    if kept is not None:
+        kept[client] = found
+    return found
+
+
+def _buffers_of(client: Client, addresses: Sequence[str]) -> dict[str, Buffers]:
+    known = _buffers.setdefault(client, {})
+    if new := [address for address in addresses if address not in known]:
+        known.update(client.run(buffers_here, workers=new))
+    return known
+
+
+def check_rechunk(
+    what: str, shape: Sequence[int], dtype: str, chunks: Sequence[Sequence[int]], client: Client | None = None
+) -> None:
+    """Refuse the rechunk of an array that does not fit into the workers of a client, by default the current one.
 
     Without a client, or where workers have no limit, nothing is refused: Dask then rechunks by tasks, or as it can.
 
@@ -42,32 +81,39 @@ def check_rechunk(what: str, shape: Sequence[int], dtype: str, chunks: Sequence[
         With what the worst worker would need, what it may hold before Dask's nanny kills it, and ways out.
     """
     try:
-        client = default_client()
-        workers = list(worker_table(client.scheduler_info(n_workers=-1)).values())
+        client = default_client() if client is None else client
+        workers = _workers(client)
+        fraction = dask.config.get("distributed.worker.memory.terminate") or 1.0
+        if not workers or not all(w["memory_limit"] for w in workers.values()):
+            return
+        buffers = _buffers_of(client, list(workers))
     except (
         ValueError,
         OSError,
         KeyError,
     ):  # no client, or one whose scheduler is gone: computing will say so
         return
-    fraction = dask.config.get("distributed.worker.memory.terminate") or 1.0
-    if not workers or not all(w.memory for w in workers):
-        return
-    found = client.run(limits_here)
-    for worker in workers:
-        if (mine := found.get(worker.address)) is None:
+    for address, worker in workers.items():
+        if address not in buffers:  # it has left meanwhile
             continue
-        buffers = {"comm_buffer": mine.comm, "storage_buffer": mine.storage}
-        needed = mine.held + pencil_peak(
-            shape, dtype, chunks, len(workers), threads=worker.threads, **buffers
+        comm, storage = buffers[address]
+        held = worker["metrics"].get("memory", 0)  # none before its first heartbeat
+        needed = held + pencil_peak(
+            shape,
+            dtype,
+            chunks,
+            len(workers),
+            threads=worker["nthreads"],
+            comm_buffer=comm,
+            storage_buffer=storage,
         )
-        available = int(worker.memory * fraction)
+        available = int(worker["memory_limit"] * fraction)
         if needed > available:
             error = MemoryPlanError(
                 f"{what}: an FFT over an image in chunks rechunks {bytes_text(_size(shape, dtype))} between the workers, "
-                f"which needs {bytes_text(needed)} on the worker at {worker.address} ({bytes_text(mine.held)} that it has "
+                f"which needs {bytes_text(needed)} on the worker at {address} ({bytes_text(held)} that it has "
                 f"already), and {bytes_text(available)} are available there. Nothing was submitted. Ways out: (1) a "
-                f"smaller distributed.p2p.comm.buffer, now {bytes_text(mine.comm)}, or smaller chunks; (2) more workers, "
+                f"smaller distributed.p2p.comm.buffer, now {bytes_text(comm)}, or smaller chunks; (2) more workers, "
                 f"or workers with more memory; (3) for kernels smaller than a chunk, A, Aᴴ and AᴴA by tiles, which "
                 f"rechunk nothing"
             )

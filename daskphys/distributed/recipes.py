@@ -205,6 +205,8 @@ class FactoryRecipe(Recipe):
         return sensor
 
     def chosen(self, indexes: Sequence[int]) -> Recipe:
+        if not indexes:
+            raise ParameterError(f"a slice of {self.summary()} expected at least one sensor, got none")
         factory, parameters = self._makers.factory, self._makers.parameters.chosen(indexes)
         makers = Makers(Chosen(factory, tuple(indexes)), parameters, self._makers.get)
         return FactoryRecipe(makers, len(indexes))
@@ -266,7 +268,7 @@ def recipe_of(
     elif callable(physics):
         arrays = Parameters.of(parameters)
         n = arrays.sensors() if arrays.arrays and num_operators is None else num_operators
-        if not isinstance(n, int) or n < 1:
+        if not isinstance(n, int) or isinstance(n, bool) or n < 1:
             raise ParameterError(
                 f"distribute(factory) expected num_operators, how many times to call it, got {num_operators!r}"
             )

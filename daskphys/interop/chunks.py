@@ -14,6 +14,8 @@ import dask.array as da
 
 from daskphys.errors import ShapeError
 from daskphys.graph.builder import Ref
+from daskphys.interop.tiling import SENSORS, sensors_of
+from daskphys.physics.base import Adjoint
 from daskphys.physics.measurements import Measurements
 
 Index = tuple[int, ...]
@@ -30,11 +32,22 @@ def aligned(operator: Any, value: Any, free: int = 0) -> tuple[list[Any], int]:
         if any(len(c) > 1 for c in array.chunks[lead : array.ndim - free]):
             where = f"the last {ndim} axes" if not free else f"its channels (axes before the last {free})"
             raise ShapeError(
-                f"{operator!r} expected one chunk along {where}, got chunks {array.chunks}: "
+                f"{operator!r} expected one chunk along {where}, got chunks {array.chunks}{_why(operator, free)}: "
                 f"x.rechunk({{axis: -1 for axis in range({-ndim}, {-free})}}) makes them whole"
             )
     first = arrays[0].chunks[:lead]
     return [a if a.chunks[:lead] == first else a.rechunk((*first, *a.chunks[lead:])) for a in arrays], lead
+
+
+def _why(operator: Any, free: int) -> str:
+    """Which of a stack's sensors needs them whole, where one is known to."""
+    physics = operator.parent if isinstance(operator, Adjoint) else operator
+    if free or not isinstance(physics, SENSORS):
+        return ""
+    for index, sensor in enumerate(sensors_of(physics)):
+        if sensor.stencil is None:
+            return f"; sensor {index} ({sensor!r}) is not known to be local, so it needs the whole image"
+    return ""
 
 
 def split(operator: Any, value: Any) -> bool:

@@ -16,6 +16,7 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import GraphNode
 
 from daskphys import backend, doors
+from daskphys.distributed.rechunking import asked_once
 from daskphys.errors import ShapeError, UnsupportedArrayError, describe
 from daskphys.interop import lazy
 from daskphys.physics.measurements import Measurements
@@ -91,7 +92,8 @@ class DaskDoor:
         operator._image_shape(value)
         checked = operator.domain.check(value)
         native = checked.map(_native) if isinstance(checked, Measurements) else _native(checked)
-        return lazy.apply(operator, native)
+        with asked_once():
+            return lazy.apply(operator, native)
 
     def to_core(self, array: Any) -> Any:
         raise UnsupportedArrayError(

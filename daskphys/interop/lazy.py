@@ -16,9 +16,9 @@ from daskphys import backend
 from daskphys.distributed import calls
 from daskphys.distributed.gram import DistributedGram
 from daskphys.distributed.physics import DistributedPhysics
-from daskphys.errors import NotClosedFormError
+from daskphys.errors import NotClosedFormError, ShapeError
 from daskphys.graph.builder import GraphBuilder
-from daskphys.interop import pencils, tiles
+from daskphys.interop import pencils, pointwise, tiles
 from daskphys.interop.blocks import begin, constant, dtypes, measurements, take
 from daskphys.interop.chunks import Index, aligned, array, chunk_shape, filled, indexes, key, split
 from daskphys.interop.tiling import SENSORS
@@ -26,6 +26,7 @@ from daskphys.pairwise import pairwise_sum
 from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.normal import NormalSum
 from daskphys.physics.normal_kind import has_closed_form
 from daskphys.physics.stack import StackedPhysics, widened
 from daskphys.physics.weighted import WeightedGram, Weights
@@ -33,18 +34,30 @@ from daskphys.physics.weighted import WeightedGram, Weights
 
 def apply(operator: Any, value: Any) -> Any:
     """``operator`` applied to a Dask array, or to measurements of them."""
+    if isinstance(operator, DistributedGram):
+        operator.check_method()
     if split(operator, value):
-        for room in (tiles, pencils):
+        for room in (tiles, pencils, pointwise):
             if (made := room.apply(operator, value)) is not None:
                 return made
         match operator:  # what cannot be one task a tile may still be made of what can
             case StackedPhysics():
-                return Measurements(apply(sensor, value) for sensor in operator)
+                return Measurements(_of(i, s, value) for i, s in enumerate(operator))
+            case NormalSum(terms=terms) | Adjoint(parent=NormalSum(terms=terms)):
+                return pairwise_sum(apply(term, value) for term in terms)
+            case Gram(parent=NormalSum() as total):
+                return apply(total, apply(total, value))
             case Gram(parent=parent):
                 return apply(parent.H, apply(parent, value))
             case Adjoint(parent=StackedPhysics() as stack):
                 y = widened(value, stack._result_dtype)
-                return pairwise_sum(apply(s.H, own) for s, own in zip(stack, y, strict=True))
+                return pairwise_sum(
+                    _of(i, s.H, own) for i, (s, own) in enumerate(zip(stack, y, strict=True))
+                )
+            case WeightedGram(parent=StackedPhysics() as stack, weights=weights):
+                return pairwise_sum(
+                    w * _of(i, Gram(s), value) for i, (w, s) in enumerate(zip(weights, stack, strict=True))
+                )
     match operator:
         case Composed():
             return apply(operator.left, apply(operator.right, value))
@@ -71,6 +84,14 @@ def apply(operator: Any, value: Any) -> Any:
         case Adjoint(parent=(StackedPhysics() | DistributedPhysics()) as physics):
             return _adjoint(physics, value)
     return _leaf(operator, value)
+
+
+def _of(index: int, product: Any, value: Any) -> Any:
+    """A product of one sensor of a stack; chunks that it refuses are refused in the sensor's name."""
+    try:
+        return apply(product, value)
+    except ShapeError as error:
+        raise ShapeError(f"sensor {index}: {error}") from error
 
 
 def _holds(operator: Any, kinds: Any) -> bool:

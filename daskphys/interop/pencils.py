@@ -20,6 +20,7 @@ from dask.base import tokenize
 
 from daskphys import backend
 from daskphys.distributed import calls
+from daskphys.distributed.physics import DistributedPhysics
 from daskphys.distributed.rechunking import check_rechunk
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.interop import penciltasks as tasks
@@ -33,6 +34,7 @@ from daskphys.physics.base import Adjoint, Gram, LinearPhysics, PseudoInverse
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal import FourierMultiplier
 from daskphys.physics.normal.spectral import fft_rounding_units
+from daskphys.physics.weighted import WeightedGram
 
 Band = tuple[tuple[int, int], ...]
 
@@ -51,11 +53,12 @@ def apply(operator: Any, value: Any) -> Any:
             return _held(operator, value)
         case Gram(parent=FourierMultiplier() as parent):
             return _held(parent._normal(value.shape), value)
-    physics: Any = operator.parent if isinstance(operator, Adjoint | Gram | PseudoInverse) else operator
+    views = Adjoint | Gram | WeightedGram | PseudoInverse
+    physics: Any = operator.parent if isinstance(operator, views) else operator
     if not _periodic(physics):
         return None
     match operator:
-        case Gram():
+        case Gram() | WeightedGram():
             return _gram(operator, stacked(physics), value)
         case Adjoint() | PseudoInverse():
             y = value if isinstance(value, Measurements) else Measurements([value])
@@ -86,14 +89,16 @@ class Pencils:
         An array of the image's shape and precision.
     ndim
         The number of spatial axes.
+    physics
+        The operator whose product it is: a distributed one is computed by its own client.
 
     Raises
     ------
     MemoryPlanError
-        The workers of the current client have not the memory to rechunk it.
+        The workers of that client, else of the current one, have not the memory to rechunk it.
     """
 
-    def __init__(self, operator: Any, x: Any, ndim: int) -> None:
+    def __init__(self, operator: Any, x: Any, ndim: int, physics: Any = None) -> None:
         self.ndim, self.chunks, self.sizes = ndim, x.chunks, tuple(x.shape[-ndim:])
         self.complex = x.dtype.kind == "c"
         self.lead = x.ndim - ndim
@@ -108,7 +113,8 @@ class Pencils:
         if ndim > 1:
             lead = ((2,),) * self.complex + x.chunks[: self.lead]
             chunks = (*lead, self.rows, *((n,) for n in half[1:]))
-            check_rechunk(repr(operator), tuple(map(sum, chunks)), self.kind, chunks)
+            client = physics.ctx.client if isinstance(physics, DistributedPhysics) else None
+            check_rechunk(repr(operator), tuple(map(sum, chunks)), self.kind, chunks, client)
 
     @property
     def grid(self) -> tuple[tuple[int, ...], ...]:
@@ -216,7 +222,7 @@ def _held(operator: Any, x: Any) -> Any:
 def _forward(physics: Any, x: Any) -> Measurements:
     (x,), _ = aligned(physics, x, _ndim(physics))
     builder, call, blocks = begin("forward-pencils", physics, [x])
-    pencils = Pencils(physics, x, _ndim(physics))
+    pencils = Pencils(physics, x, _ndim(physics), physics)
     z = pencils.there(x)
     names = _add_transfers(builder, call, blocks, pencils, [z] * len(physics), conjugate=False)
     graph = builder.build([z])
@@ -228,7 +234,7 @@ def _back(operator: Any, physics: Any, y: Measurements) -> Any:
     inputs, _ = aligned(physics.H, y, _ndim(physics))
     inputs = [a.rechunk(inputs[0].chunks) for a in inputs]
     builder, call, blocks = begin("adjoint-pencils", operator, inputs, physics)
-    pencils = Pencils(operator, inputs[0], _ndim(physics))
+    pencils = Pencils(operator, inputs[0], _ndim(physics), physics)
     spectra = [pencils.there(a) for a in inputs]
     names = _add_transfers(builder, call, blocks, pencils, spectra, conjugate=True)
     graph = builder.build(spectra)
@@ -238,11 +244,13 @@ def _back(operator: Any, physics: Any, y: Measurements) -> Any:
     return pencils.back(z, inputs[0].dtype.name)
 
 
-def _gram(operator: Gram, physics: Any, x: Any) -> Any:
+def _gram(operator: Gram | WeightedGram, physics: Any, x: Any) -> Any:
     (x,), _ = aligned(physics, x, _ndim(physics))
     builder, call, blocks = begin("gram-pencils", operator, [x], physics)
-    pencils, name = Pencils(physics, x, _ndim(physics)), f"times-{call}"
-    kernel, z = kernel_task(builder, call, blocks, real=True), pencils.there(x)
+    pencils, name = Pencils(physics, x, _ndim(physics), physics), f"times-{call}"
+    weights = operator.weights if isinstance(operator, WeightedGram) else None
+    kernel = kernel_task(builder, call, blocks, real=True, weights=weights)
+    z = pencils.there(x)
     pencils.multiply(
         builder, name, z, lambda band: (tasks.run_normal, kernel, pencils.sizes, band, pencils.real)
     )

@@ -31,6 +31,7 @@ from daskphys.physics.base import Adjoint, Gram
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.stack import StackedPhysics, widened
 from daskphys.physics.tiles import Box, clipped
+from daskphys.physics.weighted import WeightedGram, Weights
 
 
 def apply(operator: Any, value: Any) -> Any:
@@ -39,7 +40,7 @@ def apply(operator: Any, value: Any) -> Any:
     if plan is None:
         return None
     match operator:
-        case Gram(parent=parent):
+        case Gram(parent=parent) | WeightedGram(parent=parent):
             return _gram(operator, stacked(parent), value, plan)
         case Adjoint(parent=parent):
             y = value if isinstance(value, Measurements) else Measurements([value])
@@ -137,15 +138,16 @@ def _adjoint(physics: Any, y: Measurements, plan: Tiling) -> Any:
     return _array(builder.build([s.collection for s in sources]), name, plan, inputs[0], dtype)
 
 
-def _gram(operator: Gram, physics: Any, x: Any, plan: Tiling) -> Any:
+def _gram(operator: Gram | WeightedGram, physics: Any, x: Any, plan: Tiling) -> Any:
+    weights = operator.weights if isinstance(operator, WeightedGram) else None
     (x,), lead = aligned(physics, x, plan.ndim)
     builder, call, blocks = begin("gram-tiles", operator, [x], physics)
     source, name = Source(x), f"gram-{call}"
     by_tree = isinstance(operator, DistributedGram) and operator.method == "tree"
-    real = physics.normal_kind is not None and not by_tree
+    real = physics.normal_kind is not None and not by_tree and weights is None
     dtype = x.dtype.name if real else np.result_type(*dtypes(physics, x, normal=True)).name
     if all(local.stencil.padding == "circular" for local in plan.locals) and not by_tree:
-        kernel = kernel_task(builder, call, blocks, real, plan.overlap)
+        kernel = kernel_task(builder, call, blocks, real, plan.overlap, weights)
         for place in _places(x, lead, plan):
             needs = _Needs()
             wider = ((a - n, b + n) for (a, b), n in zip(place.box, plan.overlap, strict=True))
@@ -157,7 +159,7 @@ def _gram(operator: Gram, physics: Any, x: Any, plan: Tiling) -> Any:
         def needed(needs: _Needs, i: int, place: _Place) -> None:
             needs.add(source, (*place.lead, *plan.locals[i].normal_part(place.box)))
 
-        _add_sums(builder, name, blocks, x, lead, plan, needed, "normal")
+        _add_sums(builder, name, blocks, x, lead, plan, needed, "normal", weights)
     return _array(builder.build([source.collection]), name, plan, x, dtype)
 
 
@@ -170,6 +172,7 @@ def _add_sums(
     plan: Tiling,
     needed: Callable[[_Needs, int, _Place], None],
     product: str,
+    weights: Weights | None = None,
 ) -> None:
     """Tasks for the sum of a product over the sensors; the last block's gives it."""
     taken = joins(len(blocks.bounds))
@@ -182,21 +185,29 @@ def _add_sums(
             tile = needs.tile([place.box] * (bound[1] - bound[0]), plan, bound[0], blocks.device)
             last = bound is blocks.bounds[-1]
             layer = name if last else f"{name}-{bound[0]}"
-            args = (block, needs.refs, [made[b] for b in earlier], tile, product, last)
+            args = (block, needs.refs, [made[b] for b in earlier], tile, product, last, of_block(weights, bound))
             made.append(
                 builder.add((layer, *place.index), tiletasks.run_sum, *args, worker=home, layer=layer)
             )
 
 
+def of_block(weights: Weights | None, bound: tuple[int, int]) -> Weights | None:
+    """The weights of a block's sensors."""
+    return None if weights is None else weights[slice(*bound)]
+
+
 def kernel_task(
-    builder: GraphBuilder, call: str, blocks: calls.Blocks, real: bool, overlap: tuple[int, ...] | None = None
+    builder: GraphBuilder,
+    call: str,
+    blocks: calls.Blocks,
+    real: bool,
+    overlap: tuple[int, ...] | None = None,
+    weights: Weights | None = None,
 ) -> Ref:
     """Tasks for the kernel of AᴴA: the sum of autocorrelations, by a tree."""
     name = f"kernel-{call}"
-    parts = [
-        builder.add(
-            (f"{name}-block", bound[0]), tiletasks.run_kernel, block, bound[0], real, overlap, worker=home
-        )
-        for bound, block, home in blocks
-    ]
+    parts = []
+    for bound, block, home in blocks:
+        args = (block, bound[0], real, overlap, of_block(weights, bound))
+        parts.append(builder.add((f"{name}-block", bound[0]), tiletasks.run_kernel, *args, worker=home))
     return reduce_tree(builder, name, parts, blocks.homes, tiletasks.run_kernel_total)

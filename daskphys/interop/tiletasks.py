@@ -17,6 +17,7 @@ from daskphys.physics.cache import derived
 from daskphys.physics.stack import naming
 from daskphys.physics.stencil import Stencil
 from daskphys.physics.tiles import Box, Local
+from daskphys.physics.weighted import Weights
 
 #: The part of its argument that a product of `Local` needs.
 _NEEDS = {"forward": "image_part", "adjoint": "range_part", "normal": "normal_part"}
@@ -85,18 +86,33 @@ def run_forward(block: Any, place: int, given: list[Any], tile: Tile) -> Any:
 
 
 def run_sum(
-    block: Any, given: list[Any], earlier: Sequence[list[Partial]], tile: Tile, product: str, last: bool
+    block: Any,
+    given: list[Any],
+    earlier: Sequence[list[Partial]],
+    tile: Tile,
+    product: str,
+    last: bool,
+    weights: Weights | None = None,
 ) -> Any:
-    """The partial sums of a tile over the sensors of this block and of `earlier` ones; of the last one, the sum."""
+    """The partial sums of a tile over the sensors of this block and of `earlier` ones; of the last one, the sum.
+
+    `weights` are those of the block.
+    """
     own = PairwiseSum()
     for index, made in tile.evaluate(block, given, product):
-        own.append(index, made)
+        own.append(index, made if weights is None else weights[index - tile.start] * made)
     total = PairwiseSum.join([*earlier, own.parts])
     return tile.fetched(total.total()) if last else total.parts
 
 
-def run_kernel(block: Any, start: int, real: bool, overlap: tuple[int, ...] | None = None) -> list[Partial]:
-    """The block's partial sums of the kernels of AᴴA, none of which reaches further than `overlap`."""
+def run_kernel(
+    block: Any,
+    start: int,
+    real: bool,
+    overlap: tuple[int, ...] | None = None,
+    weights: Weights | None = None,
+) -> list[Partial]:
+    """The block's partial sums of the kernels of (weighted) AᴴA, none of which reaches further than `overlap`."""
     total = PairwiseSum()
     for index, sensor in enumerate(block, start):
         with naming(index, sensor):
@@ -105,7 +121,8 @@ def run_kernel(block: Any, start: int, real: bool, overlap: tuple[int, ...] | No
                 max(own) > most for own, most in zip(kernel.reach, overlap, strict=True)
             ):
                 raise _unlike(sensor)
-            total.append(index, kernel.real if real else kernel)
+            kernel = kernel.real if real else kernel
+            total.append(index, kernel if weights is None else kernel.scaled(weights[index - start]))
     return total.parts
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from daskphys.distributed.physics import DistributedPhysics
-from daskphys.physics.base import Adjoint, Gram
+from daskphys.physics.base import Adjoint, Gram, LinearPhysics
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.stack import StackedPhysics
 from daskphys.physics.stencil import Stencil
 from daskphys.physics.tiles import Box, Local, clipped
+from daskphys.physics.weighted import WeightedGram
 
 SENSORS = (StackedPhysics, DistributedPhysics)
 
@@ -72,7 +73,7 @@ class Tiling:
 def plan(operator: Any, value: Any) -> Tiling | None:
     """The tiles of ``operator`` on a Dask array, or on measurements of them; None where it has no tiles.
 
-    `operator` is A, ``A.H`` or AᴴA of a compact A.  A periodic operator has none where the chunks of an axis
+    `operator` is A, ``A.H`` or (weighted) AᴴA of a compact A.  A periodic operator has none where the chunks of an axis
     would all be merged, or its kernel is longer than about half of the axis: it is better taken for the Fourier
     multiplier that it is (`daskphys.interop.pencils`).
 
@@ -87,7 +88,7 @@ def plan(operator: Any, value: Any) -> Tiling | None:
     >>> tiles.notes
     ('axis -2: 22 chunks of 1 to 3 merged into 10 tiles, for each needs 4 samples of its neighbours',)
     """
-    parent = operator.parent if isinstance(operator, Adjoint | Gram) else operator
+    parent = operator.parent if isinstance(operator, Adjoint | Gram | WeightedGram) else operator
     stencils = stencils_of(parent)
     if stencils is None:
         return None
@@ -99,7 +100,7 @@ def plan(operator: Any, value: Any) -> Tiling | None:
     locals = tuple(Local(s, tuple(shape[-ndim:]), None) for s in stencils)
     given = tuple(first.chunks[-ndim:])
     reaches = [s.reach for s in stencils]
-    twice = isinstance(operator, Gram)
+    twice = isinstance(operator, Gram | WeightedGram)
     overlap = tuple(
         max(a + b if twice else max(a, b) for a, b in axis) for axis in zip(*reaches, strict=True)
     )
@@ -120,17 +121,21 @@ def plan(operator: Any, value: Any) -> Tiling | None:
 
 def stencils_of(physics: Any) -> list[Stencil] | None:
     """The stencil of each sensor, or of the operator itself; None where one has none."""
-    if isinstance(physics, DistributedPhysics):
-        # Of a factory's sensors the first one stands for all: the tasks check that it does.
-        known = physics.recipe.template
-        sensors = known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
-    else:
-        sensors = physics.sensors if isinstance(physics, StackedPhysics) else (physics,)
+    sensors = sensors_of(physics)
     unlike = {id(s): s.stencil for s in sensors}
     stencils = [s for s in (unlike[id(sensor)] for sensor in sensors) if s is not None]
     if len(stencils) < len(sensors) or len({s.ndim for s in stencils}) > 1:
         return None
     return stencils
+
+
+def sensors_of(physics: Any) -> tuple[LinearPhysics, ...]:
+    """The sensors' operators as they are known here; an operator without a sensor axis is one."""
+    if not isinstance(physics, DistributedPhysics):
+        return physics.sensors if isinstance(physics, StackedPhysics) else (physics,)
+    # Of a factory's sensors the first one stands for all: the tasks check that it does.
+    known = physics.recipe.template
+    return known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
 
 
 def merged(chunks: Chunks, least: int) -> Chunks:

@@ -8,8 +8,9 @@ import weakref
 from typing import Any
 
 from daskphys import backend, doors
-from daskphys.errors import ParameterError, ShapeError, checks_keywords
+from daskphys.errors import ShapeError, checks_keywords
 from daskphys.physics import algebra, leastsquares
+from daskphys.physics.checks import check_rtol
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import has_closed_form
@@ -101,8 +102,8 @@ class LinearPhysics(Hooks):
             default log₂(pixels) rounding units of the dtype of `y`, which is what an FFT of that size loses.
             The iterative form stops by it instead of cutting at it.
         """
-        if rtol is not None and not 0 <= rtol < 1:
-            raise ParameterError(f"{self!r}.A_dagger expected 0 <= rtol < 1, got {rtol}")
+        if rtol is not None:
+            rtol = check_rtol(f"{self!r}.A_dagger", rtol)
         return doors.apply(PseudoInverse(self, rtol), y)
 
     @checks_keywords
@@ -112,8 +113,7 @@ class LinearPhysics(Hooks):
         Closed form where AᴴA merges into a value with one, else Lanczos iteration in float64 to a relative accuracy of
         `rtol`, or a `ConvergenceWarning` with the accuracy reached.
         """
-        if not 0 < rtol < 1:
-            raise ParameterError(f"{self!r}.compute_sqnorm expected 0 < rtol < 1, got {rtol}")
+        rtol = check_rtol(f"{self!r}.compute_sqnorm", rtol, positive=True)
         shape = self._image_shape(x_or_shape)
         if has_closed_form(self):
             return float(self._normal(shape).norm())

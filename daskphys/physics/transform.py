@@ -34,7 +34,11 @@ class Transform:
         raise NotImplementedError
 
     def join(self, other: Transform) -> Transform:
-        """The first step that serves the sensors of both; `Plain` where they have none in common."""
+        """The first step that serves the sensors of both; `Plain` where they have none in common.
+
+        Commutative and associative, for a stack joins its sensors' in any grouping: a pair of unlike classes is
+        decided in one of the two, and the other asks it.
+        """
         return self if self == other else Plain()
 
     def at_image_size(self) -> Transform:
@@ -87,6 +91,11 @@ class RealFFT(Transform):
 
     ndim: int
     sums_in_place = True
+
+    def join(self, other: Transform) -> Transform:
+        if isinstance(other, RealFFT):
+            return super().join(other)
+        return other.join(self)  # an extended image knows whether its sensors can start from the image's own grid
 
     def lift(self, x: Any) -> Any:
         return backend.rfftn(as_pair(x), self.ndim)

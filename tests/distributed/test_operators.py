@@ -119,6 +119,14 @@ def test_other_refusals(threads: DistributedContext, blurs: StackedPhysics) -> N
         distribute(blurs, threads, replicas=4)
     with pytest.raises(ParameterError, match="7 operators"):
         distribute(blurs, threads, num_operators=6)
+    with pytest.raises(ParameterError, match="num_operators.*got True"):
+        distribute(lambda index: blurs[index], threads, num_operators=True)
+
+
+def test_a_slice_without_sensors(threads: DistributedContext, blurs: StackedPhysics) -> None:
+    for D in (distribute(blurs, threads), distribute(lambda i: blurs[i], threads, num_operators=7)):
+        with pytest.raises(ParameterError, match="expected at least one"):
+            D[2:2]
 
 
 def test_a_list_is_a_stack(threads: DistributedContext, blurs: StackedPhysics, image: np.ndarray) -> None:

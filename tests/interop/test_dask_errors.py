@@ -116,3 +116,12 @@ def test_what_iterates_over_workers_has_no_lazy_form(mixed, circular, X, threads
     for A in (D, 2 * D, C @ Blur([[1.0]]), C + C):
         with pytest.raises(NotClosedFormError, match=r"no lazy form: .*A_dagger\(y\.compute\(\)\)"):
             A.A_dagger(A(X))
+
+
+@pytest.mark.parametrize("method", ["client", "workers"])
+def test_a_merged_product_of_what_does_not_merge(method, mixed, image, threads):
+    """It is refused as it is in memory, and not taken by the tree unasked; with chunks of the image's axes too."""
+    D = distribute(mixed, threads)
+    for x in (image, da.from_array(image, chunks=(1, 3, -1, -1)), da.from_array(image, chunks=(4, 3, 6, 10))):
+        with pytest.raises(NotClosedFormError, match="AᴴA"):
+            D.A_adjoint_A(x, method=method)

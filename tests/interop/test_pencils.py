@@ -148,6 +148,13 @@ def test_a_mixture_of_kernels_tiles_where_it_can(never_computes):
     check(B.A_adjoint_A(lazy(x)), B.A_adjoint_A(x))
 
 
+def test_weighted_sums_of_large_kernels():
+    A = stack(LARGE["blur"] + Blur(kernel(3, 3)), LARGE["blur"] + LARGE["blur"], Blur(kernel(3, 3)))
+    x = image()
+    N = A.normal(x.shape, weights=[0.5, 0.0, 3.0])
+    check(N(lazy(x)), N(x))
+
+
 def test_a_store_is_read_in_pencils(tmp_path):
     x = image()
     np.save(tmp_path / "x.npy", x)
@@ -207,3 +214,45 @@ def test_a_rechunk_that_cannot_fit_is_refused(limit):
             A.A_dagger(X)
         assert e.value.needed > e.value.available
         assert client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) == 0
+
+
+def counted(monkeypatch, client):
+    """The names of what is asked of a client's cluster from here on."""
+    calls = []
+    for name in ("scheduler_info", "run"):
+        original = getattr(client, name)
+
+        def spy(*args, _name=name, _original=original, **kwargs):
+            calls.append(_name)
+            return _original(*args, **kwargs)
+
+        monkeypatch.setattr(client, name, spy)
+    return calls
+
+
+def test_a_product_asks_the_scheduler_once_and_workers_only_the_first_time(monkeypatch):
+    """Also where it is taken apart into sensors, which each have a rechunk of their own."""
+    A, X = stack(LARGE["blur"], LARGE["2A"], LARGE["blur"].normal((36, 35))), lazy(image())
+    with (
+        LocalCluster(1, processes=False, memory_limit="8 GiB", dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        calls = counted(monkeypatch, client)
+        A(X)
+        assert sorted(calls) == ["run", "scheduler_info"]
+        A(X)
+        assert sorted(calls) == ["run", "scheduler_info", "scheduler_info"]
+
+
+def test_a_distributed_operator_asks_its_own_client(monkeypatch, threads):
+    D, X = distribute(LARGE["stack"], threads), lazy(image())
+    own = counted(monkeypatch, threads.client)
+    with (
+        LocalCluster(1, processes=False, dashboard_address=":0") as cluster,
+        Client(cluster) as other,  # the default client now
+    ):
+        theirs = counted(monkeypatch, other)
+        own.clear()
+        D(X)
+    assert "scheduler_info" in own
+    assert theirs == []

@@ -356,6 +356,20 @@ def test_an_operator_that_is_not_local(X, threads):
     assert y[1].shape == X.shape
 
 
+def test_the_sensor_that_needs_the_whole_image_is_named(X, threads):
+    A = stack(Blur(K[0]), Blur(K[1], "valid"), Whole())
+    N = A.normal(X.shape, weights=np.ones(3))
+    for product in (lambda: A(X), lambda: A.A_adjoint_A(X), lambda: N(X)):
+        with pytest.raises(ShapeError, match=r"sensor 2: Whole\(\)(\.H)? expected one chunk .*x\.rechunk"):
+            product()
+    D = distribute(A, threads)
+    for product in (lambda: D(X), lambda: D.A_adjoint([X, X[..., 4:, 2:], X])):
+        with pytest.raises(
+            ShapeError, match=r"sensor 2 \(Whole\(\)\) is not known to be local.*x\.rechunk"
+        ):
+            product()
+
+
 def test_products_of_compact_operators_are_taken_one_after_the_other(x, X):
     A = stack(Blur(K[0]), Blur(K[1], "valid")) @ Blur(K[2], "reflect")
     check(A(X), A(x))
@@ -369,3 +383,26 @@ def test_a_sensor_that_fails_says_which(X, threads):
     )
     with pytest.raises((ShapeError, SensorError), match="sensor 1"):
         dask.compute(D(X))
+
+
+WEIGHTED = {
+    "3 of reflect": OPERATORS["3 of reflect"],
+    "mixed": OPERATORS["mixed"],
+    "periodic sums": stack(Blur(K[0]) + Blur(K[1]), Blur(K[2]) + 2 * Blur(K[0]), Blur(K[1]) + Blur(K[1])),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_weighted_sums_on_tiles(name, x, X, threads, never_computes):
+    A, weights = WEIGHTED[name], [0.5, 2.0, 0.0, 3.0][: len(WEIGHTED[name])]
+    N, D = A.normal(x.shape, weights=weights), distribute(A, threads)
+    with never_computes():
+        lazy = N(X)
+    check(lazy, N(x))
+    check(D.normal(x.shape, weights=weights)(X), N(x), scheduler=threads.client)
+
+
+@pytest.mark.parametrize("n", [3, 20])
+def test_weights_add_no_tasks(n, X):
+    A = stack(*(Blur(K[i % 2], "reflect") for i in range(n)))
+    assert own(A.normal(X.shape, weights=np.ones(n))(X), X) == own(A.A_adjoint_A(X), X)

@@ -17,6 +17,7 @@ from daskphys.errors import (
     UnknownKeywordError,
 )
 from daskphys.physics import Blur, FourierMultiplier, LinearPhysics, gaussian_blur, stack, value
+from daskphys.physics.normal import Diagonal, Identity
 
 K = np.arange(12.0).reshape(3, 4)
 A = Blur(K)
@@ -193,7 +194,22 @@ def test_a_sensor_that_fails_is_named(method, cause):
     assert isinstance(caught.value.__cause__, cause)
 
 
-def test_rtol_out_of_range():
-    for rtol in (-0.1, 1.0, np.nan):
-        with raises(ParameterError, repr(A), "0 <= rtol < 1", str(rtol)):
-            A.A_dagger(np.ones((8, 9)), rtol=rtol)
+@pytest.mark.parametrize("rtol", [-0.1, 1.0, 2.0, np.nan, np.inf, "a", 1j, False])
+def test_rtol_out_of_range(rtol):
+    x, F = np.ones((8, 9)), A.normal((8, 9))
+    calls = [lambda: A.A_dagger(x, rtol=rtol), lambda: Identity(2.0).pinv(rtol), lambda: F.pinv(rtol)]
+    for call in calls:
+        with raises(ParameterError, "expected 0 <= rtol < 1", repr(rtol)):
+            call()
+    for operator in (A, F, stack(A, Blur(np.ones((2, 2)), "reflect"))):
+        with raises(ParameterError, repr(operator), "expected 0 < rtol < 1", repr(rtol)):
+            operator.compute_norm(x, rtol=rtol)
+    with raises(ParameterError, "0 < rtol < 1"):
+        A.compute_norm(x, rtol=0)
+
+
+@pytest.mark.parametrize("lam", [-1.0, np.nan, np.inf, "a", 1j, None])
+def test_lam_out_of_range(lam):
+    for operator in (Identity(2.0), A.normal((8, 9)), Diagonal(np.ones((8, 9)))):
+        with raises(ParameterError, repr(operator), "expected a finite lam >= 0", repr(lam)):
+            operator.inv(lam)

@@ -259,3 +259,31 @@ def test_large_images_have_the_bits_of_their_batch(rng):
     A, x = Blur(rng.standard_normal((9, 9))), rng.random((2, 512, 512), dtype=np.float32)
     back = A.A_adjoint(x)
     assert A.A_adjoint(x[1]).tobytes() == back[1].tobytes()
+
+
+_REACHES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=2).map(tuple)
+_STEPS = st.one_of(
+    st.just(Plain()),
+    st.builds(RealFFT, st.integers(1, 2)),
+    st.builds(Extended, st.sampled_from(PADDINGS), _REACHES, st.integers(1, 3), st.integers(1, 9)),
+)
+_TRANSFORMS = st.one_of(
+    _STEPS, st.builds(After, st.sampled_from([Blur(np.ones((1, 1))), Blur(np.ones((2, 2)))]), _STEPS)
+)
+
+
+@given(_TRANSFORMS, _TRANSFORMS, _TRANSFORMS)
+def test_joining_is_commutative_and_associative(a, b, c):
+    """Blocks of sensors are joined in whatever groups they lie: a result that depended on it would tell."""
+    assert a.join(b) == b.join(a)
+    assert a.join(b).join(c) == a.join(b.join(c))
+
+
+def test_a_multiplier_and_blurs_share_one_spectrum_in_any_order():
+    B, F = Blur(gaussian_blur(1.0)), Blur(gaussian_blur(2.0)).normal((32, 32))
+    assert stack(B, F).transform == stack(F, B).transform == RealFFT(2)
+    x = np.random.default_rng(0).random((32, 32))
+    y = stack(F, B)(x)
+    np.testing.assert_allclose(y[0], F(x), rtol=1e-12)
+    np.testing.assert_allclose(y[1], B(x), rtol=1e-12)
+    check_physics(stack(F, B), [(32, 32)])

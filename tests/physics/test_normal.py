@@ -82,7 +82,7 @@ def test_inverse_that_does_not_exist():
     N = lossy().normal((6, 7))
     zero = FourierMultiplier(np.zeros((6, 4)), SHAPE)
     for lam in (-1.0, np.nan):
-        with pytest.raises(ParameterError, match="expected lam >= 0, got"):
+        with pytest.raises(ParameterError, match="expected a finite lam >= 0, got"):
             N.inv(lam)
     with pytest.raises(ParameterError, match=r"singular: expected lam > 0, or use pinv\(rtol\)"):
         zero.inv(0)

@@ -109,7 +109,7 @@ def test_the_identity():
 def test_bad_parameters():
     for lam in (-1.0, np.nan, "1", 1j, None):
         for N in (Diagonal(KEEP), Identity()):
-            with raises(ParameterError, "inv expected lam >= 0, got"):
+            with raises(ParameterError, "inv expected a finite lam >= 0, got"):
                 N.inv(lam)
     for N in (Diagonal(KEEP), Identity(0)):
         with raises(ParameterError, "singular: expected lam > 0, or use pinv(rtol)"):

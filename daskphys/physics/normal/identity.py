@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from daskphys.errors import ParameterError
-from daskphys.physics.normal.spectral import check_lam
+from daskphys.physics.checks import check_lam, check_rtol
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import IDENTITY, NormalKind
 from daskphys.physics.value import value
@@ -98,9 +98,9 @@ class Identity(NormalValue):
         Raises
         ------
         ParameterError
-            `lam` or the factor is negative, or their sum is zero.
+            `lam` is negative or not finite, the factor is negative, or their sum is zero.
         """
-        lam = check_lam(self, lam)
+        lam = check_lam(f"{self!r}.inv", lam)
         if self.factor < 0:
             raise ParameterError(f"{self!r}.inv expected a non-negative factor, as that of AᴴA is")
         if self.factor + lam == 0:
@@ -108,7 +108,15 @@ class Identity(NormalValue):
         return Identity(1.0 / (self.factor + lam))
 
     def pinv(self, rtol: float | None = None) -> Identity:
-        """A⁺, which is zero where the factor is."""
+        """A⁺, which is zero where the factor is; the one singular value is the largest, whatever `rtol`.
+
+        Raises
+        ------
+        ParameterError
+            `rtol` is no number of [0, 1).
+        """
+        if rtol is not None:
+            check_rtol(f"{self!r}.pinv", rtol)
         return Identity(1.0 / self.factor if self.factor else 0.0)
 
     def norm(self) -> float:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import abc
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any, Self
 
 from daskphys import backend
 from daskphys.errors import ParameterError
+from daskphys.physics.checks import check_lam, check_rtol
 from daskphys.physics.normal.held import HeldArray
 
 
@@ -35,9 +35,9 @@ class Spectral(HeldArray):
         Raises
         ------
         ParameterError
-            `lam` is negative, or the sum has a zero (then `pinv` is what there is).
+            `lam` is negative or not finite, or the sum has a zero (then `pinv` is what there is).
         """
-        lam = check_lam(self, lam)
+        lam = check_lam(f"{self!r}.inv", lam)
         xp = backend.namespace(self._held)
         if not self.self_adjoint or bool(xp.any(self._held < 0)):
             raise ParameterError(f"{self!r}.inv expected real, non-negative entries, as those of AᴴA are")
@@ -47,10 +47,17 @@ class Spectral(HeldArray):
         return self._holding(1.0 / shifted)
 
     def pinv(self, rtol: float | None = None) -> Self:
-        """A⁺: entries of at most `rtol` times the largest count as zero (by default one rounding unit)."""
+        """A⁺: entries of at most `rtol` times the largest count as zero (by default one rounding unit).
+
+        Raises
+        ------
+        ParameterError
+            `rtol` is no number of [0, 1).
+        """
         xp = backend.namespace(self._held)
         size = abs(self._held)
-        keep = size > (backend.eps(size) if rtol is None else rtol) * xp.max(size)
+        least = backend.eps(size) if rtol is None else check_rtol(f"{self!r}.pinv", rtol)
+        keep = size > least * xp.max(size)
         ones = xp.ones_like(self._held)
         return self._holding(xp.where(keep, ones / xp.where(keep, self._held, ones), 0 * ones))
 
@@ -60,15 +67,9 @@ class Spectral(HeldArray):
 
     def compute_sqnorm(self, x_or_shape: Any, rtol: float = 1e-10) -> float:
         """The square of `norm`, for images that fit."""
+        check_rtol(f"{self!r}.compute_sqnorm", rtol, positive=True)
         self._image_shape(x_or_shape)
         return self.norm() ** 2
-
-
-def check_lam(owner: Any, lam: Any) -> float:
-    """`lam` as a float, or an error where A + lam I need not be invertible."""
-    if not isinstance(lam, numbers.Real) or not float(lam) >= 0:
-        raise ParameterError(f"{owner!r}.inv expected lam >= 0, got {lam}")
-    return float(lam)
 
 
 def power(z: Any) -> Any:

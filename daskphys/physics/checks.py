@@ -1,0 +1,27 @@
+"""Numbers that users give to solvers and inverses: each is checked in one place, before anything is computed."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+from daskphys.errors import ParameterError
+
+
+def check_lam(owner: str, lam: Any) -> float:
+    """`lam` as a float, or an error where A + lam I need not be invertible, or is nothing but lam I."""
+    if not isinstance(lam, numbers.Real) or not 0 <= float(lam) < math.inf:
+        raise ParameterError(f"{owner} expected a finite lam >= 0, got {lam!r}")
+    return float(lam)
+
+
+def check_rtol(owner: str, rtol: Any, *, positive: bool = False) -> float:
+    """`rtol` as a float, or an error where it is no number of [0, 1) (if `positive`, of (0, 1)).
+
+    From 1 on, every singular value would count as zero, and every result of an iteration as accurate.
+    """
+    given = float(rtol) if isinstance(rtol, numbers.Real) and not isinstance(rtol, bool) else math.nan
+    if not 0 <= given < 1 or (positive and not given):
+        raise ParameterError(f"{owner} expected 0 {'<' if positive else '<='} rtol < 1, got {rtol!r}")
+    return given
