@@ -22,6 +22,7 @@ from daskphys.optim.progress import Bar
 from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.normal_kind import has_closed_form
 from daskphys.physics.spaces import Images, Sensors, shape_of
 from daskphys.physics.system import as_result
 
@@ -89,9 +90,8 @@ class Problem:
         self.domain.shape(given)
         shape = self.physics._domain_shape(given)
         x0 = None if self.x0 is None else self._start(y, shape)
-        if self.closed_form and self.physics.normal_kind is not None:
-            with contextlib.suppress(NotClosedFormError):
-                return self._in_closed_form(y, shape)
+        if self.closed_form and has_closed_form(self.physics):
+            return self._in_closed_form(y, shape)
         solution = self._iterate(y, shape if x0 is None else shape_of(x0), x0)
         if not solution.converged:
             self._warn(solution)
@@ -101,8 +101,6 @@ class Problem:
 
     def _in_closed_form(self, y: Any, shape: Any) -> Any:
         normal, transform = self.physics._normal(shape), self.physics.transform.at_image_size()
-        if self.solver.lam:
-            normal.inv(self.solver.lam)  # that there is one, before y is worked on
         z = self.physics._adjoint_to(y, shape, transform)
         return normal_solution(normal, z, transform, shape, None, self.solver.lam)
 

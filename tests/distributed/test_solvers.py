@@ -5,7 +5,7 @@ import pytest
 
 from daskphys import optim
 from daskphys.distributed import distribute
-from daskphys.physics import Measurements
+from daskphys.physics import Diagonal, Measurements, stack
 from daskphys.physics.base import PseudoInverse
 
 LAM = 0.05
@@ -60,6 +60,13 @@ def test_what_merges_sends_nothing_an_iteration(threads, blurs, image):
     assert calls == ["A_adjoint"]
     same(optim.tikhonov(D, y, LAM), optim.tikhonov(blurs, y, LAM))
     assert calls == ["A_adjoint"] * 2
+
+
+@pytest.mark.parametrize("lam", [0.0, LAM])
+def test_tikhonov_iterates_where_what_merges_has_no_closed_inverse(lam, threads, blurs, image):
+    A = stack(*blurs[:3], Diagonal(1 + image[0]))
+    D, y = distribute(A, threads), A(image)
+    same(optim.tikhonov(D, y, lam, rtol=1e-3), optim.tikhonov(A, y, lam, rtol=1e-3))
 
 
 def test_processes(processes, mixed, image):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from daskphys import backend, optim
 from daskphys.errors import ConvergenceWarning
-from daskphys.physics import Blur, LinearPhysics, Measurements, gaussian_blur, stack, value
+from daskphys.physics import Blur, Diagonal, LinearPhysics, Measurements, gaussian_blur, stack, value
 
 SHAPE = (7, 6)
 SOLVERS = [optim.cg, optim.lsqr, optim.lsmr]
@@ -183,6 +183,15 @@ def test_tikhonov_with_a_merged_operator_does_not_iterate(rng):
         x = optim.tikhonov(A, y, 0.3, callback=lambda i, r: pytest.fail("it iterated"))
     assert count.total == len(A) + 1
     np.testing.assert_allclose(x, exact(A, y, 0.3), rtol=1e-12)
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.3])
+def test_tikhonov_iterates_where_what_merges_has_no_closed_inverse(lam, rng):
+    A = stack(blur("circular", 3, 4), Diagonal(1 + rng.random(SHAPE)))
+    y, heard = A(rng.standard_normal(SHAPE)), []
+    x = optim.tikhonov(A, y, lam, rtol=1e-13, callback=lambda i, r: heard.append(i))
+    assert heard
+    np.testing.assert_allclose(x, exact(A, y, lam), rtol=1e-9, atol=1e-10)
 
 
 def test_tikhonov_in_single_precision_divides_in_the_fourier_domain(rng):
