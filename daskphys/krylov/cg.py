@@ -54,7 +54,7 @@ class CG:
         residuals: list[float] = []
         p = r
         while True:
-            active = (size > self.rtol * whole) & ~stalled
+            active = (size > self.rtol * whole) & np.isfinite(size) & ~stalled
             if not active.any():
                 if not residuals:
                     break
@@ -63,7 +63,7 @@ class CG:
                 stalled |= (size > self.rtol * whole) & (size > _GAIN * began)
                 began = size
                 residuals[-1] = _largest(size, whole)
-                active = (size > self.rtol * whole) & ~stalled
+                active = (size > self.rtol * whole) & np.isfinite(size) & ~stalled
             if not active.any() or len(residuals) == self.max_iter:
                 break
             q = system.normal(p)

@@ -61,7 +61,7 @@ def cg(
     ShapeError, DtypeError, UnsupportedArrayError
         `y` or `x0` does not fit; Dask arrays have to be computed first.
     ParameterError
-        `lam`, `rtol` or `max_iter` is out of its domain.
+        `lam`, `rtol` or `max_iter` is out of its domain; `y` or `x0` has NaN or infinity.
 
     Warns
     -----

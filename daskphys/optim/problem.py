@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import has_closed_form
 from daskphys.physics.spaces import Images, Sensors, shape_of
-from daskphys.physics.system import as_result
+from daskphys.physics.system import as_result, check_finite
 
 Callback = Callable[[int, float], Any]
 
@@ -86,6 +87,7 @@ class Problem:
 
     def apply_core(self, y: Any) -> Any:
         y = as_result(self.physics, self.domain.check(y))
+        check_finite(y, repr(self), "y")
         given = shape_of(y)
         self.domain.shape(given)
         shape = self.physics._domain_shape(given)
@@ -128,7 +130,9 @@ class Problem:
                 )
             return backend.copy(backend.like(array, sample, dtype))
 
-        return x0.map(one) if isinstance(x0, Measurements) else one(x0)
+        start = x0.map(one) if isinstance(x0, Measurements) else one(x0)
+        check_finite(start, repr(self), "x0")
+        return start
 
     def _fits(self, shape: Any, y: Any) -> bool:
         """Whether images of `shape` have measurements like `y`: downsampling gives images of several sizes one."""
@@ -138,9 +142,12 @@ class Problem:
 
     def _warn(self, solution: Solution) -> None:
         asked = self.solver
-        ended = (
-            "stopped" if solution.iterations == asked.max_iter else "came no nearer by rounding and stopped"
-        )
+        if not math.isfinite(solution.residual):
+            ended = f"overflowed {backend.dtype_name(solution.x)} (give a smaller y, or more precision) and stopped"
+        elif solution.iterations == asked.max_iter:
+            ended = "stopped"
+        else:
+            ended = "came no nearer by rounding and stopped"
         warnings.warn(
             f"{self!r} {ended} after {solution.iterations} iterations at a relative residual of "
             f"{solution.residual:.2e} (asked for {asked.rtol:.1e}): give a larger max_iter, rtol or lam",

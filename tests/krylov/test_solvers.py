@@ -258,3 +258,18 @@ def test_arrays_of_the_array_api(solver, dtype, rng):
 @solvers
 def test_settings_travel(solver):
     assert pickle.loads(pickle.dumps(solver(1e-3, 7, 0.5))) == solver(1e-3, 7, 0.5)
+
+
+@solvers
+def test_what_is_not_finite_has_not_converged(solver, rng):
+    """A bad right-hand side stops, whatever the others do, and leaves them their solutions."""
+    A, y = matrix(rng, 12, 8), random(rng, (3, 12))
+    y[1, 4] = np.nan
+    alone = solver(1e-8, 100)(Dense(A, y[1]))
+    assert not alone.converged
+    assert np.isnan(alone.residual)
+    together = solver(1e-8, 100)(Dense(A, y))
+    assert not together.converged
+    assert np.isnan(together.residual)
+    assert together.iterations < 100
+    np.testing.assert_allclose(together.x[[0, 2]], exact(A, y[[0, 2]]), rtol=1e-6)

@@ -91,6 +91,22 @@ def test_starts(solve):
 
 
 @solvers
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite(solve, bad):
+    name = f"optim.{solve.__name__}(StackedPhysics"
+    broken = Measurements([*Y[:2], Y[2].copy()])
+    broken[2][1, 1] = bad
+    with raises(ParameterError, name, "y of finite numbers", "sensor 2"):
+        solve(A, broken)
+    with raises(ParameterError, name, "x0 of finite numbers"):
+        solve(A, Y, x0=np.full(SHAPE, bad))
+    with raises(ParameterError, repr(A), "a measurement of finite numbers", "sensor 2"):
+        A.A_dagger(broken)
+    with raises(ParameterError, "y of finite numbers"):
+        solve(CIRCULAR, CIRCULAR(np.full(SHAPE, np.nan)))
+
+
+@solvers
 def test_dask_arrays(solve):
     lazy = Measurements(map(da.from_array, Y))
     with raises(UnsupportedArrayError, f"optim.{solve.__name__}(A, y.compute())", "dask.array"):

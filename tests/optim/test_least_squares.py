@@ -219,6 +219,14 @@ def test_what_does_not_converge_warns_with_its_residual(solve, rng):
     assert f"residual of {heard[-1]:.2e} (asked for 1.0e-06)" in str(seen[0].message)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("solve", SOLVERS)
+def test_what_overflows_says_so(solve):
+    y = RAGGED(np.ones(SHAPE, np.float32)).map(lambda a: np.full_like(a, 3e38))
+    with pytest.warns(ConvergenceWarning, match="overflowed float32"):
+        solve(8.0 * RAGGED, y)
+
+
 def test_cg_says_when_rounding_keeps_it_away(rng):
     y = MIXED(rng.standard_normal(SHAPE).astype(np.float32))
     with pytest.warns(ConvergenceWarning, match="came no nearer by rounding"):
