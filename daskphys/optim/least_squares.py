@@ -41,8 +41,8 @@ def cg(
     x0 : array, optional
         Where to start, of the shape of x; by default 0.  It is cast to the precision of `y` and not written to.
     rtol : float
-        Stops when ‖Aᴴ(y − A x) − lam x‖ ≤ rtol ‖Aᴴ y‖: 0 or more, less than 1.  It is checked once more with the true
-        residual.
+        Stops when ‖Aᴴ(y − A x) − lam x‖ ≤ rtol ‖Aᴴ y‖ (of the left side at `x0`, where that is larger): 0 or more,
+        less than 1.  It is checked once more with the true residual.
     max_iter : int
         Stops after that many iterations: 1 or more.
     callback : callable, optional
