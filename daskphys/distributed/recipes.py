@@ -266,7 +266,7 @@ def recipe_of(
     elif callable(physics):
         arrays = Parameters.of(parameters)
         n = arrays.sensors() if arrays.arrays and num_operators is None else num_operators
-        if not isinstance(n, int) or n < 1:
+        if not isinstance(n, int) or isinstance(n, bool) or n < 1:
             raise ParameterError(
                 f"distribute(factory) expected num_operators, how many times to call it, got {num_operators!r}"
             )

@@ -117,6 +117,9 @@ def test_other_refusals(threads: DistributedContext, blurs: StackedPhysics) -> N
         distribute(blurs, threads.client)  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="replicas from 1 to 3"):
         distribute(blurs, threads, replicas=4)
+    for n in (True, 0, 2.0):
+        with pytest.raises(ParameterError, match=rf"expected num_operators, .*, got {n}$"):
+            distribute(lambda i: Blur(np.ones((3, 3))), threads, num_operators=n)
     with pytest.raises(ParameterError, match="7 operators"):
         distribute(blurs, threads, num_operators=6)
 

@@ -39,6 +39,10 @@ solvers = pytest.mark.parametrize("solve", [optim.cg, optim.lsqr, optim.lsmr, ti
         ({"rtol": "small"}, "0 <= rtol < 1, got 'small'"),
         ({"max_iter": 0}, "max_iter >= 1, got 0"),
         ({"max_iter": 2.5}, "max_iter >= 1, got 2.5"),
+        ({"lam": True}, "lam >= 0, got True"),
+        ({"rtol": False}, "0 <= rtol < 1, got False"),
+        ({"max_iter": True}, "max_iter >= 1, got True"),
+        ({"progress": "yes"}, "progress True or False, got 'yes'"),
         ({"callback": 3}, "callback(iteration, residual) or None, got int"),
     ],
 )
