@@ -115,7 +115,14 @@ class Problem:
     def _start(self, y: Any, shape: Any) -> Any:
         """x0 as a vector of the kind and dtype of the solution, which the solver may keep."""
         domain = replace(self.physics.domain, owner=f"{self!r}: x0")
-        x0 = domain.check(_to_core(domain.coerce(self.x0)))
+        given = domain.coerce(self.x0)
+        for array in given if isinstance(given, Measurements) else (given,):
+            if doors.door_of(array) is None or hasattr(array, "__dask_graph__"):
+                raise UnsupportedArrayError(
+                    f"{self!r} expected x0 as an array in memory (NumPy, CuPy, torch), got {describe(array)}: convert "
+                    f"it first, as in np.asarray(x0, dtype=np.float32)"
+                )
+        x0 = domain.check(_to_core(given))
         got = domain.shape(shape_of(x0))
         if got != shape and not self._fits(got, y):
             raise ShapeError(f"{self!r} expected x0 of shape {shape}, as the solution has, got {got}")

@@ -86,6 +86,11 @@ def test_starts(solve):
         solve(A, Y, x0=np.ones((3, 8, 9)))
     with raises(ShapeError, name, "x0", "one array, got"):
         solve(A, Y, x0=Y)
+    for bad, said in (("a", "got str"), (3.0, "got float"), (da.ones(SHAPE), "got dask")):
+        with raises(UnsupportedArrayError, name, "x0 as an array in memory", said):
+            solve(A, Y, x0=bad)
+    with raises(UnsupportedArrayError, name, "x0 as an array in memory", "got str"):
+        solve(A.H, np.ones(SHAPE), x0=[*Y[:2], "a"])
     with raises(DtypeError, name, "expected a real x0", "complex128"):
         solve(A, Y, x0=np.ones(SHAPE, complex))
     with raises(DtypeError, name, "x0", "int64"):
