@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,7 +46,8 @@ def solve(
     shape
         That of x.
     progress
-        Is told of iterations, at most ten a second, and of the last one.  What it raises ends the solve.
+        Is told of each iteration, in their order, in a bundle every tenth of a second.  What it raises ends the
+        solve.
 
     Raises
     ------
@@ -111,11 +112,13 @@ class _Order:
     ) -> None:
         self._ctx, self._client, self._name, self._progress = ctx, ctx.client, name, progress
         self._blocks = holding.blocks()
+        self._heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def run(self, solver: Any, y: Any, x0: Any, form: Form) -> Outcome:
         homes, sent = self._homes(), list[Future]()
         try:
-            return self._run(solver, y, x0, form, homes, sent)
+            with listening(self._client, self._name, self._heard):
+                return self._run(solver, y, x0, form, homes, sent)
         finally:
             for future in sent:  # not when they are collected: a traceback may hold them for long
                 future.release()
@@ -177,22 +180,20 @@ class _Order:
 
     def _followed(self, future: Future, root: str) -> Outcome:
         """The result, when it is there."""
-        heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        future.add_done_callback(lambda _: heard.put(None))
-        with listening(self._client, self._name, heard):
-            last = 0
-            while not future.done():
-                try:
-                    told = heard.get(timeout=WATCH)
-                except queue.Empty:
-                    self._check(root)
-                    continue
-                if told is not None:
-                    last = told["iteration"]
-                    self._tell(last, told["residual"])
-            outcome: Outcome = future.result()
-        if outcome.solution.iterations > last:
-            self._tell(outcome.solution.iterations, outcome.solution.residual)
+        future.add_done_callback(lambda _: self._heard.put(None))
+        told = 0
+        while not future.done():
+            try:
+                event = self._heard.get(timeout=WATCH)
+            except queue.Empty:
+                self._check(root)
+                continue
+            # Dask drops events when a connection breaks: what follows a gap waits for the result.
+            if event is not None and event["first"] == told:
+                told += len(event["iterations"])
+                self._tell(event["iterations"])
+        outcome: Outcome = future.result()
+        self._tell(outcome.heard[told:])
         return outcome
 
     def _check(self, root: str) -> None:
@@ -200,9 +201,10 @@ class _Order:
         if root not in {w.address for w in self._ctx.require_workers().values()}:
             raise WorkersGone(f"{root}, which was to run the solver, is gone")
 
-    def _tell(self, iteration: int, residual: float) -> None:
+    def _tell(self, iterations: Sequence[tuple[int, float]]) -> None:
         if self._progress is not None:
             try:
-                self._progress(iteration, residual)
+                for iteration, residual in iterations:
+                    self._progress(iteration, residual)
             except Exception as error:
                 raise _Raised(error) from error
