@@ -13,17 +13,16 @@ import numpy as np
 from distributed import Future
 
 from daskphys import backend
-from daskphys.distributed.context import DistributedContext
-from daskphys.distributed.holding import Holding
 from daskphys.distributed.ledger import Entry
 from daskphys.distributed.report import Call
 from daskphys.distributed.resident.hearing import listening
 from daskphys.distributed.resident.part import Form
 from daskphys.distributed.resident.residence import settle
-from daskphys.distributed.resident.session import Plan
+from daskphys.distributed.resident.session import SolveOrder
 from daskphys.distributed.resident.system import Job
 from daskphys.distributed.resident.task import Outcome, run_solver
 from daskphys.distributed.resident.tree import Block
+from daskphys.distributed.runner import Runner
 from daskphys.distributed.waiting import WATCH, WorkersGone, until_done, wait_here
 from daskphys.krylov.system import Progress, Solution
 from daskphys.markup import counted
@@ -73,8 +72,8 @@ def solve(
         operator.runner.guard.check(method, operator.holding.groups(), operator.holding.workers, value)
 
     def attempt(number: int) -> tuple[Outcome, int]:
-        order = _Order(ctx, operator.holding, f"{name}-{number}", progress)
-        return order.run(solver, y, x0, form), number
+        attempted = _Attempt(operator.runner, f"{name}-{number}", progress)
+        return attempted.run(solver, y, x0, form), number
 
     try:
         outcome, number = until_done(title, attempt)
@@ -104,14 +103,13 @@ class _Raised(Exception):
         self.error = error
 
 
-class _Order:
+class _Attempt:
     """One attempt at a solve."""
 
-    def __init__(
-        self, ctx: DistributedContext, holding: Holding, name: str, progress: Progress | None
-    ) -> None:
-        self._ctx, self._client, self._name, self._progress = ctx, ctx.client, name, progress
-        self._blocks = holding.blocks()
+    def __init__(self, runner: Runner, name: str, progress: Progress | None) -> None:
+        self._runner, self._ctx, self._client = runner, runner.ctx, runner.ctx.client
+        self._name, self._progress = name, progress
+        self._blocks = runner.holding.blocks()
         self._heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def run(self, solver: Any, y: Any, x0: Any, form: Form) -> Outcome:
@@ -136,7 +134,7 @@ class _Order:
         future = self._client.submit(
             run_solver,
             solver,
-            Job(self._name, blocks, tuple(homes), Plan(form, keys)),
+            Job(self._name, blocks, tuple(homes), SolveOrder(form, keys)),
             None if x0 is None else sent[-1],
             self._progress is not None,
             key=f"solve-{self._name}",
@@ -173,10 +171,7 @@ class _Order:
         return homes
 
     def _send(self, key: str, value: Any, home: str) -> Future:
-        try:
-            return self._client.scatter({key: value}, workers=[home], hash=False)[key]
-        except KeyError as error:  # the scheduler has just struck this worker off
-            raise WorkersGone from error
+        return self._runner.scatter({key: value}, home)[key]
 
     def _followed(self, future: Future, root: str) -> Outcome:
         """The result, when it is there."""

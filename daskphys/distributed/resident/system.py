@@ -17,7 +17,7 @@ from daskphys.distributed.resident.hearing import TOPIC
 from daskphys.distributed.resident.link import PeerLost
 from daskphys.distributed.resident.part import Sums
 from daskphys.distributed.resident.residence import residence
-from daskphys.distributed.resident.session import Plan, Session, Share
+from daskphys.distributed.resident.session import Session, Share, SolveOrder
 from daskphys.distributed.resident.tree import Block, Node, grow
 from daskphys.distributed.waiting import MAX_ATTEMPTS
 from daskphys.krylov.system import Scalars
@@ -46,14 +46,14 @@ class Job:
         Its name.
     blocks, homes
         The blocks in ascending order, and the worker that each was on when the client looked.
-    plan
+    order
         What every worker of the solve is told.
     """
 
     solve: str
     blocks: tuple[Block, ...]
     homes: tuple[str, ...]
-    plan: Plan
+    order: SolveOrder
 
     @property
     def root(self) -> str:
@@ -178,7 +178,7 @@ class ResidentSystem:
         deadline = time.monotonic() + connecting.timeout()
         while True:
             try:
-                session = Session(self._worker, self._tree(), self._job.plan)
+                session = Session(self._worker, self._tree(), self._job.order)
                 residence(self._worker).sessions.add(session)
                 self._session = session
                 return self._on_loop(session.open())
