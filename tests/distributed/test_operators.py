@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from dask.base import tokenize
 from dask.sizeof import sizeof
 
+from daskphys import optim
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.errors import (
     DaskphysError,
@@ -239,6 +241,12 @@ def test_ragged_factories_are_refused(threads: DistributedContext, image: np.nda
             ShapeError, match=r"sensor [12] .*of sensor 0, \(3, 59, 46\); got \(3, 5[78], 46\)"
         ):
             call(image)
+    y = Measurements(3 * [np.ones((3, 59, 46), np.float32)])
+    for solve in (D.A_dagger, functools.partial(optim.cg, D), functools.partial(optim.lsmr, D)):
+        with pytest.raises(
+            ShapeError, match=r"sensor [12] .*of sensor 0, \(3, 59, 46\); got \(3, 5[78], 46\)"
+        ):
+            solve(y)
     with pytest.raises(ShapeError, match=r"sensors? 1.*got \(3, 58, 46\)|got \(3, 58, 46\) for sensor 1"):
         D.A_adjoint([image[:, : 59 - i, :46] for i in range(3)])
 
@@ -271,6 +279,7 @@ def test_a_closed_context_can_still_be_shown(blurs: StackedPhysics) -> None:
 
 
 REDEFINED = """
+from daskphys import optim
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.physics import LinearPhysics, stack, value
 import numpy as np

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daskphys import backend
+from daskphys.distributed.calls import check_alike
 from daskphys.krylov.vectors import inner, plus
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.measurements import Measurements
@@ -33,6 +34,8 @@ class Form:
         has not all its sensors.
     device
         Where workers compute.
+    expected
+        The shape that each sensor's measurement must have (`Recipe.expected`).
     """
 
     shape: tuple[int, ...]
@@ -40,6 +43,7 @@ class Form:
     transform: Transform
     wide: bool
     device: str
+    expected: Any = None
 
 
 @dataclass
@@ -55,6 +59,9 @@ class Run:
 
     def __init__(self, start: int, sensors: StackedPhysics, form: Form) -> None:
         self.start, self.sensors, self._form = start, sensors, form
+        if form.expected is not None:
+            seen = [sensor._range_shape(form.shape) for sensor in sensors]
+            check_alike(sensors, seen, form.expected, start)
         self.transform = sensors.transform.filled(form.transform)
         self.u: list[Any] = []
         self.seconds, self.transforms = 0.0, 0

@@ -65,6 +65,7 @@ def solve(
         transform=facts.transform.outline(),
         wide=facts.makes_complex or any(map(backend.is_complex, given)),
         device=ctx.device,
+        expected=operator.recipe.expected(tuple(shape)),
     )
     settle(ctx.client)
     image = np.broadcast_to(np.zeros((), backend.dtype_name(given[0])), shape)
