@@ -192,11 +192,11 @@ def run_forward(
     with measured(call, bound):
         block, x = _whole(block), _placed(x, device)
         made = forward_each(block, x, block.transform.filled(outline), bound[0])
-        _check_alike(block, [y.shape for y in made], expected, bound[0])
+        check_alike(block, [y.shape for y in made], expected, bound[0])
         return Parcel(_fetched(a, device) for a in made)
 
 
-def _check_alike(block: StackedPhysics, shapes: Sequence[Any], expected: Any, start: int) -> None:
+def check_alike(block: StackedPhysics, shapes: Sequence[Any], expected: Any, start: int) -> None:
     """Refuse a factory's sensor whose measurement has not the shape that sensor 0's has."""
     if expected is None:
         return
@@ -231,7 +231,7 @@ def run_gram(
     with measured(call, bound):
         block = _whole(block)
         if expected is not None:
-            _check_alike(block, [s._range_shape(tuple(x.shape)) for s in block], expected, bound[0])
+            check_alike(block, [s._range_shape(tuple(x.shape)) for s in block], expected, bound[0])
         return gram_parts(block, _placed(x, device), bound[0], weights)
 
 

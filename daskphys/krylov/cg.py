@@ -17,7 +17,8 @@ _GAIN = 0.5  # a cycle that leaves more than this of the residual has come to th
 class CG:
     """Solves (AᴴA + lam I) x = Aᴴy, with one product `normal` an iteration.
 
-    The residual is ‖Aᴴ(y − A x) − lam x‖ / ‖Aᴴ y‖.  The recursion that the iteration carries for it drifts from
+    The residual is ‖Aᴴ(y − A x) − lam x‖ relative to ‖Aᴴ y‖, or to the same of `x0` where that is larger: of y = 0 no
+    solution but 0 itself would be near enough.  The recursion that the iteration carries for it drifts from
     the true one in finite precision, so a solution that seems to be within `rtol` is checked by one more
     product.  Where it is not, the iteration goes on from there with the true residual, until it is, or until
     rounding lets it come no nearer.
@@ -50,11 +51,12 @@ class CG:
         x = zeros_like(back) if x0 is None else x0
         r = back if x0 is None else _residual(system, back, x)
         size = began = norm(r, shape)
+        whole = np.maximum(whole, size)
         stalled = np.zeros(shape, bool)
         residuals: list[float] = []
         p = r
         while True:
-            active = (size > self.rtol * whole) & ~stalled
+            active = (size > self.rtol * whole) & np.isfinite(size) & ~stalled
             if not active.any():
                 if not residuals:
                     break
@@ -63,7 +65,7 @@ class CG:
                 stalled |= (size > self.rtol * whole) & (size > _GAIN * began)
                 began = size
                 residuals[-1] = _largest(size, whole)
-                active = (size > self.rtol * whole) & ~stalled
+                active = (size > self.rtol * whole) & np.isfinite(size) & ~stalled
             if not active.any() or len(residuals) == self.max_iter:
                 break
             q = system.normal(p)

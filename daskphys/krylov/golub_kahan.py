@@ -81,7 +81,7 @@ def solve(
     longest = pair.alpha
     measure = _measure(pair.beta, pair.alpha * pair.beta, whole, pair.alpha, norm(x, whole.shape))
     residuals: list[float] = []
-    while (active := measure > rtol).any() and len(residuals) < max_iter:
+    while (active := (measure > rtol) & np.isfinite(measure)).any() and len(residuals) < max_iter:
         alpha, pair = pair.alpha, pair.following(system, active)
         update = recursion.update(pair)
         x = plus(x, np.where(active, update.length, 0.0), update.direction)
@@ -92,7 +92,8 @@ def solve(
         residuals.append(float(measure.max()))
         if progress is not None:
             progress(len(residuals), residuals[-1])
-    return Solution(x, len(residuals), tuple(residuals), not active.any())
+    # Not `not active.any()`: what has overflowed stops, and has not converged.
+    return Solution(x, len(residuals), tuple(residuals), bool((measure <= rtol).all()))
 
 
 def _measure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -60,5 +61,7 @@ class Solution:
 
     @property
     def residual(self) -> float:
-        """The last residual; 0 where no iteration was needed."""
-        return self.residuals[-1] if self.residuals else 0.0
+        """The last residual; before an iteration 0 where none was needed, NaN where none was possible."""
+        if self.residuals:
+            return self.residuals[-1]
+        return 0.0 if self.converged else math.nan

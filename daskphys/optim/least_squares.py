@@ -41,8 +41,8 @@ def cg(
     x0 : array, optional
         Where to start, of the shape of x; by default 0.  It is cast to the precision of `y` and not written to.
     rtol : float
-        Stops when ‖Aᴴ(y − A x) − lam x‖ ≤ rtol ‖Aᴴ y‖: 0 or more, less than 1.  It is checked once more with the true
-        residual.
+        Stops when ‖Aᴴ(y − A x) − lam x‖ ≤ rtol ‖Aᴴ y‖ (of the left side at `x0`, where that is larger): 0 or more,
+        less than 1.  It is checked once more with the true residual.
     max_iter : int
         Stops after that many iterations: 1 or more.
     callback : callable, optional
@@ -61,7 +61,7 @@ def cg(
     ShapeError, DtypeError, UnsupportedArrayError
         `y` or `x0` does not fit; Dask arrays have to be computed first.
     ParameterError
-        `lam`, `rtol` or `max_iter` is out of its domain.
+        `lam`, `rtol`, `max_iter`, `callback` or `progress` is out of its domain; `y` or `x0` has NaN or infinity.
 
     Warns
     -----
@@ -198,15 +198,22 @@ def _problem(
     if not isinstance(A, LinearPhysics):
         raise UnsupportedArrayError(f"optim.{name} expected an operator, got {describe(A)}")
     owner = f"optim.{name}({A!r})"
-    if not isinstance(lam, numbers.Real) or not 0 <= float(lam) < float("inf"):
+    if not _is(numbers.Real, lam) or not 0 <= float(lam) < float("inf"):
         raise ParameterError(f"{owner} expected lam >= 0, got {lam!r}")
-    if not isinstance(rtol, numbers.Real) or not 0 <= float(rtol) < 1:
+    if not _is(numbers.Real, rtol) or not 0 <= float(rtol) < 1:
         raise ParameterError(f"{owner} expected 0 <= rtol < 1, got {rtol!r}")
-    if not isinstance(max_iter, numbers.Integral) or int(max_iter) < 1:
+    if not _is(numbers.Integral, max_iter) or int(max_iter) < 1:
         raise ParameterError(f"{owner} expected a whole number max_iter >= 1, got {max_iter!r}")
     if not (callback is None or callable(callback)):
         raise ParameterError(
             f"{owner} expected callback(iteration, residual) or None, got {describe(callback)}"
         )
+    if not isinstance(progress, bool):
+        raise ParameterError(f"{owner} expected progress True or False, got {progress!r}")
     settings = solver(float(rtol), int(max_iter), float(lam))
-    return Problem(name, A, settings, x0, callback, bool(progress), closed_form)
+    return Problem(name, A, settings, x0, callback, progress, closed_form)
+
+
+def _is(kind: type, number: Any) -> bool:
+    """Whether it is a number of `kind`; Python counts True as 1, and who writes it means something else."""
+    return isinstance(number, kind) and not isinstance(number, bool)

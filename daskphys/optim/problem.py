@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -22,8 +23,9 @@ from daskphys.optim.progress import Bar
 from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.normal_kind import has_closed_form
 from daskphys.physics.spaces import Images, Sensors, shape_of
-from daskphys.physics.system import as_result
+from daskphys.physics.system import as_result, check_finite
 
 Callback = Callable[[int, float], Any]
 
@@ -85,13 +87,13 @@ class Problem:
 
     def apply_core(self, y: Any) -> Any:
         y = as_result(self.physics, self.domain.check(y))
+        check_finite(y, repr(self), "y")
         given = shape_of(y)
         self.domain.shape(given)
         shape = self.physics._domain_shape(given)
         x0 = None if self.x0 is None else self._start(y, shape)
-        if self.closed_form and self.physics.normal_kind is not None:
-            with contextlib.suppress(NotClosedFormError):
-                return self._in_closed_form(y, shape)
+        if self.closed_form and has_closed_form(self.physics):
+            return self._in_closed_form(y, shape)
         solution = self._iterate(y, shape if x0 is None else shape_of(x0), x0)
         if not solution.converged:
             self._warn(solution)
@@ -101,8 +103,6 @@ class Problem:
 
     def _in_closed_form(self, y: Any, shape: Any) -> Any:
         normal, transform = self.physics._normal(shape), self.physics.transform.at_image_size()
-        if self.solver.lam:
-            normal.inv(self.solver.lam)  # that there is one, before y is worked on
         z = self.physics._adjoint_to(y, shape, transform)
         return normal_solution(normal, z, transform, shape, None, self.solver.lam)
 
@@ -115,7 +115,14 @@ class Problem:
     def _start(self, y: Any, shape: Any) -> Any:
         """x0 as a vector of the kind and dtype of the solution, which the solver may keep."""
         domain = replace(self.physics.domain, owner=f"{self!r}: x0")
-        x0 = domain.check(_to_core(domain.coerce(self.x0)))
+        given = domain.coerce(self.x0)
+        for array in given if isinstance(given, Measurements) else (given,):
+            if doors.door_of(array) is None or hasattr(array, "__dask_graph__"):
+                raise UnsupportedArrayError(
+                    f"{self!r} expected x0 as an array in memory (NumPy, CuPy, torch), got {describe(array)}: convert "
+                    f"it first, as in np.asarray(x0, dtype=np.float32)"
+                )
+        x0 = domain.check(_to_core(given))
         got = domain.shape(shape_of(x0))
         if got != shape and not self._fits(got, y):
             raise ShapeError(f"{self!r} expected x0 of shape {shape}, as the solution has, got {got}")
@@ -130,7 +137,9 @@ class Problem:
                 )
             return backend.copy(backend.like(array, sample, dtype))
 
-        return x0.map(one) if isinstance(x0, Measurements) else one(x0)
+        start = x0.map(one) if isinstance(x0, Measurements) else one(x0)
+        check_finite(start, repr(self), "x0")
+        return start
 
     def _fits(self, shape: Any, y: Any) -> bool:
         """Whether images of `shape` have measurements like `y`: downsampling gives images of several sizes one."""
@@ -140,9 +149,12 @@ class Problem:
 
     def _warn(self, solution: Solution) -> None:
         asked = self.solver
-        ended = (
-            "stopped" if solution.iterations == asked.max_iter else "came no nearer by rounding and stopped"
-        )
+        if not math.isfinite(solution.residual):
+            ended = f"overflowed {backend.dtype_name(solution.x)} (give a smaller y, or more precision) and stopped"
+        elif solution.iterations == asked.max_iter:
+            ended = "stopped"
+        else:
+            ended = "came no nearer by rounding and stopped"
         warnings.warn(
             f"{self!r} {ended} after {solution.iterations} iterations at a relative residual of "
             f"{solution.residual:.2e} (asked for {asked.rtol:.1e}): give a larger max_iter, rtol or lam",

@@ -13,7 +13,7 @@ from daskphys.krylov.lanczos import Lanczos
 from daskphys.krylov.lsmr import LSMR
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.measurements import Measurements
-from daskphys.physics.system import as_result
+from daskphys.physics.system import as_result, check_finite
 
 
 def solve(operator: Hooks, y: Any, shape: Any, rtol: float | None) -> Any:
@@ -26,12 +26,18 @@ def solve(operator: Hooks, y: Any, shape: Any, rtol: float | None) -> Any:
     rtol
         The relative accuracy to stop at; by default the rounding unit of the dtype of `y`.
 
+    Raises
+    ------
+    ParameterError
+        `y` has NaN or infinity.
+
     Warns
     -----
     ConvergenceWarning
         It stopped before that; the message gives the residual ‖Aᴴ(Ax − y)‖ relative to ‖A‖ ‖Ax − y‖.
     """
     y = as_result(operator, y)
+    check_finite(y, repr(operator), "a measurement")
     eps = backend.eps(y[0] if isinstance(y, Measurements) else y)
     tol = eps if rtol is None else max(rtol, eps)
     limit = max(1000, min(_unknowns(shape), 10_000))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from daskphys import backend
+from daskphys.errors import ParameterError
 from daskphys.krylov.system import Scalars
 from daskphys.krylov.vectors import inner, plus
 from daskphys.physics.measurements import Measurements
@@ -53,6 +54,19 @@ class LocalSystem:
         if self._operator.normal_kind is not None:
             return self._operator._normal(self._shape)._forward(p)
         return self._operator._gram(p)
+
+
+def check_finite(value: Any, owner: str, name: str) -> None:
+    """Refuse NaN and infinity, which an iteration would spread over the whole solution."""
+    many = isinstance(value, Measurements)
+    for index, array in enumerate(value if many else (value,)):
+        xp = backend.namespace(array)
+        if not bool(xp.all(xp.isfinite(array))):
+            where = f" for sensor {index}" if many else ""
+            raise ParameterError(
+                f"{owner} expected {name} of finite numbers, got NaN or infinity{where}: replace them first, or mask "
+                f"these pixels in the operator"
+            )
 
 
 def as_result(operator: Any, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from dask.base import tokenize
 from dask.sizeof import sizeof
 
+from daskphys import optim
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.errors import (
     DaskphysError,
@@ -117,6 +119,9 @@ def test_other_refusals(threads: DistributedContext, blurs: StackedPhysics) -> N
         distribute(blurs, threads.client)  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="replicas from 1 to 3"):
         distribute(blurs, threads, replicas=4)
+    for n in (True, 0, 2.0):
+        with pytest.raises(ParameterError, match=rf"expected num_operators, .*, got {n}$"):
+            distribute(lambda i: Blur(np.ones((3, 3))), threads, num_operators=n)
     with pytest.raises(ParameterError, match="7 operators"):
         distribute(blurs, threads, num_operators=6)
     with pytest.raises(ParameterError, match="num_operators.*got True"):
@@ -244,6 +249,12 @@ def test_ragged_factories_are_refused(threads: DistributedContext, image: np.nda
             ShapeError, match=r"sensor [12] .*of sensor 0, \(3, 59, 46\); got \(3, 5[78], 46\)"
         ):
             call(image)
+    y = Measurements(3 * [np.ones((3, 59, 46), np.float32)])
+    for solve in (D.A_dagger, functools.partial(optim.cg, D), functools.partial(optim.lsmr, D)):
+        with pytest.raises(
+            ShapeError, match=r"sensor [12] .*of sensor 0, \(3, 59, 46\); got \(3, 5[78], 46\)"
+        ):
+            solve(y)
     with pytest.raises(ShapeError, match=r"sensors? 1.*got \(3, 58, 46\)|got \(3, 58, 46\) for sensor 1"):
         D.A_adjoint([image[:, : 59 - i, :46] for i in range(3)])
 
@@ -276,6 +287,7 @@ def test_a_closed_context_can_still_be_shown(blurs: StackedPhysics) -> None:
 
 
 REDEFINED = """
+from daskphys import optim
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.physics import LinearPhysics, stack, value
 import numpy as np

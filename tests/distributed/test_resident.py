@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Worker
 from distributed.comm.tcp import TCP
 
 from daskphys.distributed import DistributedContext, DistributedPhysics, distribute
+from daskphys.distributed.resident import system
+from daskphys.distributed.resident.hearing import TOPIC
 from daskphys.krylov.cg import CG
 from daskphys.krylov.lanczos import Lanczos
 from daskphys.krylov.lsmr import LSMR
@@ -170,10 +172,35 @@ def test_progress_reaches_the_client(threads: DistributedContext, mixed: Any, im
     heard: list[tuple[int, float]] = []
     D, y = distribute(mixed, threads), mixed(image)
     solution = D._solve(LSMR(0.0, 300), y, image.shape, None, lambda i, r: heard.append((i, r)))
-    assert heard[-1] == (solution.iterations, solution.residual)
-    assert [i for i, _ in heard] == sorted({i for i, _ in heard})
-    assert all(solution.residuals[i - 1] == r for i, r in heard)
-    assert len(heard) <= 2 + 10 * D.report().seconds
+    assert heard == list(enumerate(solution.residuals, 1))
+    events = [event for _, event in threads.client.get_events(TOPIC)]
+    own = [event for event in events if event["solve"] == events[-1]["solve"]]
+    assert len(own) <= 2 + 10 * D.report().seconds
+    told = [tuple(pair) for event in own for pair in event["iterations"]]
+    assert told == heard[: len(told)]
+
+
+def test_events_that_are_lost_are_told_at_the_end(
+    threads: DistributedContext, mixed: Any, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second bundle is dropped: the third has to wait."""
+    plain, seen = Worker.log_event, []
+
+    def log_event(worker: Worker, topic: Any, event: Any) -> None:
+        if topic == TOPIC:
+            seen.append(event["first"])
+            if len(seen) == 2:
+                return
+        plain(worker, topic, event)
+
+    monkeypatch.setattr(Worker, "log_event", log_event)
+    monkeypatch.setattr(system, "INTERVAL", 0.0)
+    heard: list[tuple[int, float]] = []
+    solution = distribute(mixed, threads)._solve(
+        LSMR(0.0, 20), mixed(image), image.shape, None, lambda i, r: heard.append((i, r))
+    )
+    assert len(seen) == 20
+    assert heard == list(enumerate(solution.residuals, 1))
 
 
 @pytest.mark.parametrize("error", [ValueError("enough"), OSError("disk full"), KeyboardInterrupt()], ids=repr)

@@ -258,3 +258,30 @@ def test_arrays_of_the_array_api(solver, dtype, rng):
 @solvers
 def test_settings_travel(solver):
     assert pickle.loads(pickle.dumps(solver(1e-3, 7, 0.5))) == solver(1e-3, 7, 0.5)
+
+
+@solvers
+def test_what_is_not_finite_has_not_converged(solver, rng):
+    """A bad right-hand side stops, whatever the others do, and leaves them their solutions."""
+    A, y = matrix(rng, 12, 8), random(rng, (3, 12))
+    y[1, 4] = np.nan
+    alone = solver(1e-8, 100)(Dense(A, y[1]))
+    assert not alone.converged
+    assert np.isnan(alone.residual)
+    together = solver(1e-8, 100)(Dense(A, y))
+    assert not together.converged
+    assert np.isnan(together.residual)
+    assert together.iterations < 100
+    np.testing.assert_allclose(together.x[[0, 2]], exact(A, y[[0, 2]]), rtol=1e-6)
+
+
+@solvers
+@pytest.mark.parametrize("lam", [0.0, 0.3])
+def test_zero_is_reached_from_elsewhere(solver, lam, rng):
+    A, x0 = matrix(rng, 12, 8), random(rng, (2, 8))
+    y = np.stack([np.zeros(12), random(rng, (12,))])
+    solution = solver(1e-6, 300, lam)(Dense(A, y), x0)
+    assert solution.converged
+    assert solution.iterations < 50
+    assert 0 < solution.residual <= 1e-6
+    assert np.linalg.norm(solution.x[0]) <= 1e-4 * np.linalg.norm(x0[0])

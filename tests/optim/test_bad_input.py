@@ -39,6 +39,10 @@ solvers = pytest.mark.parametrize("solve", [optim.cg, optim.lsqr, optim.lsmr, ti
         ({"rtol": "small"}, "0 <= rtol < 1, got 'small'"),
         ({"max_iter": 0}, "max_iter >= 1, got 0"),
         ({"max_iter": 2.5}, "max_iter >= 1, got 2.5"),
+        ({"lam": True}, "lam >= 0, got True"),
+        ({"rtol": False}, "0 <= rtol < 1, got False"),
+        ({"max_iter": True}, "max_iter >= 1, got True"),
+        ({"progress": "yes"}, "progress True or False, got 'yes'"),
         ({"callback": 3}, "callback(iteration, residual) or None, got int"),
     ],
 )
@@ -82,12 +86,33 @@ def test_starts(solve):
         solve(A, Y, x0=np.ones((3, 8, 9)))
     with raises(ShapeError, name, "x0", "one array, got"):
         solve(A, Y, x0=Y)
+    for bad, said in (("a", "got str"), (3.0, "got float"), (da.ones(SHAPE), "got dask")):
+        with raises(UnsupportedArrayError, name, "x0 as an array in memory", said):
+            solve(A, Y, x0=bad)
+    with raises(UnsupportedArrayError, name, "x0 as an array in memory", "got str"):
+        solve(A.H, np.ones(SHAPE), x0=[*Y[:2], "a"])
     with raises(DtypeError, name, "expected a real x0", "complex128"):
         solve(A, Y, x0=np.ones(SHAPE, complex))
     with raises(DtypeError, name, "x0", "int64"):
         solve(A, Y, x0=np.ones(SHAPE, int))
     with raises(ShapeError, "optim", "x0 of shape (8, 9)"):
         solve(CIRCULAR, CIRCULAR(np.ones(SHAPE)), x0=np.ones((9, 8)))
+
+
+@solvers
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite(solve, bad):
+    name = f"optim.{solve.__name__}(StackedPhysics"
+    broken = Measurements([*Y[:2], Y[2].copy()])
+    broken[2][1, 1] = bad
+    with raises(ParameterError, name, "y of finite numbers", "sensor 2"):
+        solve(A, broken)
+    with raises(ParameterError, name, "x0 of finite numbers"):
+        solve(A, Y, x0=np.full(SHAPE, bad))
+    with raises(ParameterError, repr(A), "a measurement of finite numbers", "sensor 2"):
+        A.A_dagger(broken)
+    with raises(ParameterError, "y of finite numbers"):
+        solve(CIRCULAR, CIRCULAR(np.full(SHAPE, np.nan)))
 
 
 @solvers

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from daskphys import backend, optim
 from daskphys.errors import ConvergenceWarning
-from daskphys.physics import Blur, LinearPhysics, Measurements, gaussian_blur, stack, value
+from daskphys.physics import Blur, Diagonal, LinearPhysics, Measurements, gaussian_blur, stack, value
 
 SHAPE = (7, 6)
 SOLVERS = [optim.cg, optim.lsqr, optim.lsmr]
@@ -185,6 +185,15 @@ def test_tikhonov_with_a_merged_operator_does_not_iterate(rng):
     np.testing.assert_allclose(x, exact(A, y, 0.3), rtol=1e-12)
 
 
+@pytest.mark.parametrize("lam", [0.0, 0.3])
+def test_tikhonov_iterates_where_what_merges_has_no_closed_inverse(lam, rng):
+    A = stack(blur("circular", 3, 4), Diagonal(1 + rng.random(SHAPE)))
+    y, heard = A(rng.standard_normal(SHAPE)), []
+    x = optim.tikhonov(A, y, lam, rtol=1e-13, callback=lambda i, r: heard.append(i))
+    assert heard
+    np.testing.assert_allclose(x, exact(A, y, lam), rtol=1e-9, atol=1e-10)
+
+
 def test_tikhonov_in_single_precision_divides_in_the_fourier_domain(rng):
     """(AᴴA + lam I)⁻¹ of the image Aᴴy would lose what 1 / (σ² + lam) amplifies."""
     A = stack(Blur(gaussian_blur(1.0)), Blur(gaussian_blur(2.0)))
@@ -208,6 +217,14 @@ def test_what_does_not_converge_warns_with_its_residual(solve, rng):
     ) as seen:
         solve(A, rng.standard_normal((40, 40)), max_iter=7, callback=lambda i, r: heard.append(r))
     assert f"residual of {heard[-1]:.2e} (asked for 1.0e-06)" in str(seen[0].message)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("solve", SOLVERS)
+def test_what_overflows_says_so(solve):
+    y = RAGGED(np.ones(SHAPE, np.float32)).map(lambda a: np.full_like(a, 3e38))
+    with pytest.warns(ConvergenceWarning, match="overflowed float32"):
+        solve(8.0 * RAGGED, y)
 
 
 def test_cg_says_when_rounding_keeps_it_away(rng):

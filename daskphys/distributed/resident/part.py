@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daskphys import backend
+from daskphys.distributed.calls import check_alike
 from daskphys.krylov.vectors import inner, plus
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.measurements import Measurements
-from daskphys.physics.stack import StackedPhysics, adjoint_parts, forward_each, gram_parts
+from daskphys.physics.stack import StackedPhysics, adjoint_parts, forward_each, gram_parts, widened
 from daskphys.physics.transform import Transform
 
 
@@ -29,9 +30,12 @@ class Form:
     transform
         What all sensors of the whole stack do first, without its operators (`Transform.outline`).
     wide
-        Whether sums over sensors are complex (measurements are then widened, as `physics.stack.widened` does).
+        Whether sums over sensors are complex, for the whole stack as `physics.stack.widened` finds it: one worker
+        has not all its sensors.
     device
         Where workers compute.
+    expected
+        The shape that each sensor's measurement must have (`Recipe.expected`).
     """
 
     shape: tuple[int, ...]
@@ -39,6 +43,7 @@ class Form:
     transform: Transform
     wide: bool
     device: str
+    expected: Any = None
 
 
 @dataclass
@@ -54,6 +59,9 @@ class Run:
 
     def __init__(self, start: int, sensors: StackedPhysics, form: Form) -> None:
         self.start, self.sensors, self._form = start, sensors, form
+        if form.expected is not None:
+            seen = [sensor._range_shape(form.shape) for sensor in sensors]
+            check_alike(sensors, seen, form.expected, start)
         self.transform = sensors.transform.filled(form.transform)
         self.u: list[Any] = []
         self.seconds, self.transforms = 0.0, 0
@@ -78,8 +86,10 @@ class Run:
         squares = PairwiseSum()
         for index, own in enumerate(self.u, self.start):
             squares.append(index, inner(own, own, self._form.scalars))
-        u = [_complex(own) for own in self.u] if self._form.wide else self.u
-        images = adjoint_parts(self.sensors, Measurements(u), self._form.shape, self.transform, self.start)
+        u = Measurements(self.u)
+        if self._form.wide:
+            u = widened(u, backend.complex_name)
+        images = adjoint_parts(self.sensors, u, self._form.shape, self.transform, self.start)
         return Sums(images, squares.parts)
 
     def gram(self, p: Any) -> Sums:
@@ -180,7 +190,3 @@ def _neighbours(blocks: Sequence[tuple[int, StackedPhysics]]) -> list[list[tuple
             runs.append([(start, block)])
         stop = start + len(block)
     return runs
-
-
-def _complex(a: Any) -> Any:
-    return backend.astype(a, backend.complex_name(backend.dtype_name(a)))

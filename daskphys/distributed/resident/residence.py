@@ -19,7 +19,7 @@ from distributed.core import Status
 from distributed.protocol import to_serialize
 
 from daskphys.distributed.resident.link import OPERATION, packed, write
-from daskphys.distributed.resident.session import Plan, Session
+from daskphys.distributed.resident.session import Session, SolveOrder
 from daskphys.distributed.resident.tree import Node
 
 _NAME = "daskphys-solve"
@@ -47,9 +47,9 @@ class Residence(WorkerPlugin):
         for session in list(self.sessions):
             session.close()
 
-    async def serve(self, comm: Any, node: Node, plan: Plan) -> Any:
+    async def serve(self, comm: Any, node: Node, order: SolveOrder) -> Any:
         """Take part in a solve until the connection to the worker above is closed."""
-        session = Session(self.worker, node, plan)
+        session = Session(self.worker, node, order)
         # Not in Dask's own threads: a task of one of them may be the solver above, which waits for this one.
         with contextlib.ExitStack() as ending:
             self.sessions.add(session)

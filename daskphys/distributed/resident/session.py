@@ -13,7 +13,7 @@ from daskphys.distributed.resident.tree import Node
 
 
 @dataclass(frozen=True)
-class Plan:
+class SolveOrder:
     """What a worker is told when a solve begins.
 
     Parameters
@@ -46,12 +46,12 @@ class Session:
         The Dask worker.
     node
         Its place in the tree.
-    plan
+    order
         The solve.
     """
 
-    def __init__(self, worker: Any, node: Node, plan: Plan) -> None:
-        self._worker, self._node, self._plan = worker, node, plan
+    def __init__(self, worker: Any, node: Node, order: SolveOrder) -> None:
+        self._worker, self._node, self._order = worker, node, order
         self.links: list[Link] = []
         self.part: Part
         self.y: dict[int, Any] = {}
@@ -60,13 +60,13 @@ class Session:
     async def open(self) -> None:
         """Take the blocks and measurements that the worker keeps, and connect to the workers below."""
         self.part = Part(
-            [(b.start, self._kept(b.key)) for b in self._node.blocks], self._plan.form, self._node.share
+            [(b.start, self._kept(b.key)) for b in self._node.blocks], self._order.form, self._node.share
         )
-        if (key := self._plan.measurements.get(self._node.address)) is not None:
+        if (key := self._order.measurements.get(self._node.address)) is not None:
             self.y = self._kept(key)
         opened = await asyncio.gather(
             *(
-                Link.open(self._worker, child.address, node=child, plan=self._plan)
+                Link.open(self._worker, child.address, node=child, order=self._order)
                 for child in self._node.children
             ),
             return_exceptions=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,17 +13,16 @@ import numpy as np
 from distributed import Future
 
 from daskphys import backend
-from daskphys.distributed.context import DistributedContext
-from daskphys.distributed.holding import Holding
 from daskphys.distributed.ledger import Entry
 from daskphys.distributed.report import Call
 from daskphys.distributed.resident.hearing import listening
 from daskphys.distributed.resident.part import Form
 from daskphys.distributed.resident.residence import settle
-from daskphys.distributed.resident.session import Plan
+from daskphys.distributed.resident.session import SolveOrder
 from daskphys.distributed.resident.system import Job
 from daskphys.distributed.resident.task import Outcome, run_solver
 from daskphys.distributed.resident.tree import Block
+from daskphys.distributed.runner import Runner
 from daskphys.distributed.waiting import WATCH, WorkersGone, until_done, wait_here
 from daskphys.krylov.system import Progress, Solution
 from daskphys.markup import counted
@@ -46,7 +45,8 @@ def solve(
     shape
         That of x.
     progress
-        Is told of iterations, at most ten a second, and of the last one.  What it raises ends the solve.
+        Is told of each iteration, in their order, in a bundle every tenth of a second.  What it raises ends the
+        solve.
 
     Raises
     ------
@@ -65,6 +65,7 @@ def solve(
         transform=facts.transform.outline(),
         wide=facts.makes_complex or any(map(backend.is_complex, given)),
         device=ctx.device,
+        expected=operator.recipe.expected(tuple(shape)),
     )
     settle(ctx.client)
     image = np.broadcast_to(np.zeros((), backend.dtype_name(given[0])), shape)
@@ -72,8 +73,8 @@ def solve(
         operator.runner.guard.check(method, operator.holding.groups(), operator.holding.workers, value)
 
     def attempt(number: int) -> tuple[Outcome, int]:
-        order = _Order(ctx, operator.holding, f"{name}-{number}", progress)
-        return order.run(solver, y, x0, form), number
+        attempted = _Attempt(operator.runner, f"{name}-{number}", progress)
+        return attempted.run(solver, y, x0, form), number
 
     try:
         outcome, number = until_done(title, attempt)
@@ -103,19 +104,20 @@ class _Raised(Exception):
         self.error = error
 
 
-class _Order:
+class _Attempt:
     """One attempt at a solve."""
 
-    def __init__(
-        self, ctx: DistributedContext, holding: Holding, name: str, progress: Progress | None
-    ) -> None:
-        self._ctx, self._client, self._name, self._progress = ctx, ctx.client, name, progress
-        self._blocks = holding.blocks()
+    def __init__(self, runner: Runner, name: str, progress: Progress | None) -> None:
+        self._runner, self._ctx, self._client = runner, runner.ctx, runner.ctx.client
+        self._name, self._progress = name, progress
+        self._blocks = runner.holding.blocks()
+        self._heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def run(self, solver: Any, y: Any, x0: Any, form: Form) -> Outcome:
         homes, sent = self._homes(), list[Future]()
         try:
-            return self._run(solver, y, x0, form, homes, sent)
+            with listening(self._client, self._name, self._heard):
+                return self._run(solver, y, x0, form, homes, sent)
         finally:
             for future in sent:  # not when they are collected: a traceback may hold them for long
                 future.release()
@@ -133,7 +135,7 @@ class _Order:
         future = self._client.submit(
             run_solver,
             solver,
-            Job(self._name, blocks, tuple(homes), Plan(form, keys)),
+            Job(self._name, blocks, tuple(homes), SolveOrder(form, keys)),
             None if x0 is None else sent[-1],
             self._progress is not None,
             key=f"solve-{self._name}",
@@ -170,29 +172,24 @@ class _Order:
         return homes
 
     def _send(self, key: str, value: Any, home: str) -> Future:
-        try:
-            return self._client.scatter({key: value}, workers=[home], hash=False)[key]
-        except KeyError as error:  # the scheduler has just struck this worker off
-            raise WorkersGone from error
+        return self._runner.scatter({key: value}, home)[key]
 
     def _followed(self, future: Future, root: str) -> Outcome:
         """The result, when it is there."""
-        heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        future.add_done_callback(lambda _: heard.put(None))
-        with listening(self._client, self._name, heard):
-            last = 0
-            while not future.done():
-                try:
-                    told = heard.get(timeout=WATCH)
-                except queue.Empty:
-                    self._check(root)
-                    continue
-                if told is not None:
-                    last = told["iteration"]
-                    self._tell(last, told["residual"])
-            outcome: Outcome = future.result()
-        if outcome.solution.iterations > last:
-            self._tell(outcome.solution.iterations, outcome.solution.residual)
+        future.add_done_callback(lambda _: self._heard.put(None))
+        told = 0
+        while not future.done():
+            try:
+                event = self._heard.get(timeout=WATCH)
+            except queue.Empty:
+                self._check(root)
+                continue
+            # Dask drops events when a connection breaks: what follows a gap waits for the result.
+            if event is not None and event["first"] == told:
+                told += len(event["iterations"])
+                self._tell(event["iterations"])
+        outcome: Outcome = future.result()
+        self._tell(outcome.heard[told:])
         return outcome
 
     def _check(self, root: str) -> None:
@@ -200,9 +197,10 @@ class _Order:
         if root not in {w.address for w in self._ctx.require_workers().values()}:
             raise WorkersGone(f"{root}, which was to run the solver, is gone")
 
-    def _tell(self, iteration: int, residual: float) -> None:
+    def _tell(self, iterations: Sequence[tuple[int, float]]) -> None:
         if self._progress is not None:
             try:
-                self._progress(iteration, residual)
+                for iteration, residual in iterations:
+                    self._progress(iteration, residual)
             except Exception as error:
                 raise _Raised(error) from error

@@ -17,7 +17,7 @@ from daskphys.distributed.resident.hearing import TOPIC
 from daskphys.distributed.resident.link import PeerLost
 from daskphys.distributed.resident.part import Sums
 from daskphys.distributed.resident.residence import residence
-from daskphys.distributed.resident.session import Plan, Session, Share
+from daskphys.distributed.resident.session import Session, Share, SolveOrder
 from daskphys.distributed.resident.tree import Block, Node, grow
 from daskphys.distributed.waiting import MAX_ATTEMPTS
 from daskphys.krylov.system import Scalars
@@ -46,14 +46,14 @@ class Job:
         Its name.
     blocks, homes
         The blocks in ascending order, and the worker that each was on when the client looked.
-    plan
+    order
         What every worker of the solve is told.
     """
 
     solve: str
     blocks: tuple[Block, ...]
     homes: tuple[str, ...]
-    plan: Plan
+    order: SolveOrder
 
     @property
     def root(self) -> str:
@@ -75,6 +75,11 @@ class ResidentSystem:
         The solve.
     key
         The task that it runs in: when nobody wants its result any more, the next product raises `SolveCancelled`.
+
+    Attributes
+    ----------
+    heard : list of (int, float)
+        What the solver has said of its progress: iterations and residuals.
     """
 
     def __init__(self, worker: Any, job: Job, key: Any) -> None:
@@ -82,7 +87,8 @@ class ResidentSystem:
         self._loop = residence(worker).loop
         self._session: Session | None = None
         self._lost: set[str] = set()
-        self._told = 0.0
+        self.heard: list[tuple[int, float]] = []
+        self._sent, self._told = 0, 0.0
         self.products, self.rebuilt = 0, 0
 
     # -- what a solver asks --------------------------------------------------------------------------------
@@ -110,10 +116,11 @@ class ResidentSystem:
         raise AssertionError
 
     def progress(self, iteration: int, residual: float) -> None:
-        """Tell the client, now and then."""
+        """Tell the client, now and then, of all iterations since; of the last ones the task's result tells it."""
+        self.heard.append((int(iteration), float(residual)))
         if (now := time.monotonic()) >= self._told + INTERVAL:
-            self._told = now
-            told = {"solve": self._job.solve, "iteration": int(iteration), "residual": float(residual)}
+            told = {"solve": self._job.solve, "first": self._sent, "iterations": self.heard[self._sent :]}
+            self._sent, self._told = len(self.heard), now
             self._worker.log_event(TOPIC, told)
 
     # -- how it is answered --------------------------------------------------------------------------------
@@ -171,7 +178,7 @@ class ResidentSystem:
         deadline = time.monotonic() + connecting.timeout()
         while True:
             try:
-                session = Session(self._worker, self._tree(), self._job.plan)
+                session = Session(self._worker, self._tree(), self._job.order)
                 residence(self._worker).sessions.add(session)
                 self._session = session
                 return self._on_loop(session.open())

@@ -30,6 +30,8 @@ class Outcome:
         How often the tree was made anew, since a worker of it was lost.
     shares
         What each worker did.
+    heard
+        What the solver has said of its progress.
     """
 
     solution: Solution
@@ -37,6 +39,7 @@ class Outcome:
     products: int
     rebuilt: int
     shares: list[Share]
+    heard: list[tuple[int, float]]
 
 
 def run_solver(solver: Callable[..., Solution], job: Job, x0: Any, told: bool) -> Outcome:
@@ -49,4 +52,4 @@ def run_solver(solver: Callable[..., Solution], job: Job, x0: Any, told: bool) -
     secede()
     with ResidentSystem(worker, job, key) as system:
         solution = solver(system, None if x0 is None else aligned(x0), system.progress if told else None)
-        return Outcome(solution, worker.name, system.products, system.rebuilt, system.end())
+        return Outcome(solution, worker.name, system.products, system.rebuilt, system.end(), system.heard)
