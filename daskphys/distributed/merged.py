@@ -18,7 +18,7 @@ from daskphys.distributed import calls
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.ledger import measured
 from daskphys.distributed.memory import peaks, refuse
-from daskphys.distributed.pricing import price, process_of
+from daskphys.distributed.pricing import Stack, price, process_of
 from daskphys.distributed.report import Call
 from daskphys.distributed.runner import Runner
 from daskphys.distributed.site import Choice, choose
@@ -81,8 +81,8 @@ class MergedOnWorkers:
     The merged value is made on the cluster from the blocks there, and stays: it never passes through the client.
     """
 
-    def __init__(self, runner: Runner) -> None:
-        self._runner, self._stack = runner, runner.guard.stack
+    def __init__(self, runner: Runner, stack: Stack) -> None:
+        self._runner, self._stack = runner, stack
         self._made: OrderedDict[tuple[int, ...], Future] = OrderedDict()
 
     def choose(self, shape: tuple[int, ...], dtype: str, *, on_gpu: bool = False) -> Choice:
@@ -110,9 +110,9 @@ class MergedOnWorkers:
         begin, name = time.perf_counter(), uuid.uuid4().hex[:12]
         parts, tasks, number = until_done("A_adjoint_A", lambda n: (*self._submit(f"{name}-{n}", x), n))
         result = parts[0] if len(parts) == 1 else backend.concat(parts, self._axis(x))
-        seconds, size = time.perf_counter() - begin, backend.nbytes(x)
+        seconds, sizes = time.perf_counter() - begin, (backend.nbytes(x), backend.nbytes(result))
         method = f"A_adjoint_A, merged, {words(len(parts))}"
-        self._runner.last = Call(f"{name}-{number}", method, tasks, seconds, size, size, attempts=number)
+        self._runner.last = Call(f"{name}-{number}", method, tasks, seconds, *sizes, attempts=number)
         return backend.like(result, x)
 
     def _axis(self, x: Any) -> int:

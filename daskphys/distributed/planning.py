@@ -164,7 +164,7 @@ def _account(
 ) -> tuple[Account, str]:
     """What the graphs of a call take, and where they run, in words."""
     name, _, how = method.partition(" ")
-    stack: Stack = D.runner.guard.stack
+    stack: Stack = D.priced
     if how == "on the workers" or (name == "A_adjoint_A" and not how and D.normal_kind is not None):
         if chunks is not None:
             return _merged_lazily(D, blocks, workers, chunks, dtype), "merged, chunk by chunk"
@@ -206,8 +206,8 @@ def _merged_lazily(
 ) -> Account:
     """The merged operator made on the cluster, then one task a chunk, on whichever worker."""
     space = next(iter(chunks))[-D.domain.ndim :]
-    setup = price(D.runner.guard.stack, blocks, workers, calls.normal, space, "float64")
-    sensor = D.runner.guard.stack.recipe.alike(0, 1)[0]
+    setup = price(D.priced, blocks, workers, calls.normal, space, "float64")
+    sensor = D.priced.recipe.alike(0, 1)[0]
     total, threads = sum(chunks.values()), sum(w.threads for w in workers.values())
     loads = {}
     for address, w in workers.items():
@@ -232,5 +232,5 @@ def _nothing(workers: Mapping[Hashable, WorkerInfo]) -> Account:
 
 def _beside(D: Any, shape: Any, dtype: str, rates: Rates | None) -> tuple[int, float | None]:
     """FFTs, and about the seconds, of the merged operator on the client."""
-    cost = D.runner.guard.stack.recipe.alike(0, 1)[0]._gram_cost(shape, dtype)
+    cost = D.priced.recipe.alike(0, 1)[0]._gram_cost(shape, dtype)
     return cost.transforms, None if rates is None else cost.flops / rates.client_flops

@@ -12,8 +12,8 @@ from dask.utils import parse_bytes
 from distributed import default_client
 
 from daskphys.distributed.cluster import worker_table
-from daskphys.errors import MemoryPlanError
-from daskphys.graph.plan import pencil_peak
+from daskphys.distributed.memory import too_large
+from daskphys.distributed.p2p import pencil_peak
 from daskphys.markup import bytes_text
 
 
@@ -50,6 +50,8 @@ def check_rechunk(what: str, shape: Sequence[int], dtype: str, chunks: Sequence[
         KeyError,
     ):  # no client, or one whose scheduler is gone: computing will say so
         return
+    # P2P's buffers empty themselves to disk when they are full, so they may fill a worker beyond the part at which
+    # Dask spills results (`memory.room`); what must not be reached is where the nanny kills it.
     fraction = dask.config.get("distributed.worker.memory.terminate") or 1.0
     if not workers or not all(w.memory for w in workers):
         return
@@ -63,16 +65,17 @@ def check_rechunk(what: str, shape: Sequence[int], dtype: str, chunks: Sequence[
         )
         available = int(worker.memory * fraction)
         if needed > available:
-            error = MemoryPlanError(
+            raise too_large(
                 f"{what}: an FFT over an image in chunks rechunks {bytes_text(_size(shape, dtype))} between the workers, "
                 f"which needs {bytes_text(needed)} on the worker at {worker.address} ({bytes_text(mine.held)} that it has "
-                f"already), and {bytes_text(available)} are available there. Nothing was submitted. Ways out: (1) a "
-                f"smaller distributed.p2p.comm.buffer, now {bytes_text(mine.comm)}, or smaller chunks; (2) more workers, "
-                f"or workers with more memory; (3) for kernels smaller than a chunk, A, Aᴴ and AᴴA by tiles, which "
-                f"rechunk nothing"
+                f"already)",
+                needed,
+                available,
+                " there",
+                f"a smaller distributed.p2p.comm.buffer, now {bytes_text(mine.comm)}, or smaller chunks",
+                "more workers, or workers with more memory",
+                "for kernels smaller than a chunk, A, Aᴴ and AᴴA by tiles, which rechunk nothing",
             )
-            error.needed, error.available = needed, available
-            raise error
 
 
 def _size(shape: Sequence[int], dtype: str) -> int:

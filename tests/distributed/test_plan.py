@@ -12,9 +12,10 @@ import pytest
 from distributed import LocalCluster
 
 from daskphys import optim
-from daskphys.distributed import DistributedContext, distribute
+from daskphys.distributed import DistributedContext, distribute, memory
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.memory import Peak, held_now, room
+from daskphys.distributed.pricing import price
 from daskphys.errors import MemoryPlanError, NotClosedFormError, ParameterError, ShapeError
 from daskphys.physics import Blur, gaussian_blur, stack
 from tests.cases import raises
@@ -251,15 +252,60 @@ def test_a_worker_without_a_limit_refuses_nothing():
     assert not Peak(10, 20, 30, 59).fits
 
 
-def test_a_small_call_is_looked_at_once(threads, image, blurs):
+def test_a_small_call_is_priced_once(threads, image, blurs, monkeypatch):
     D = distribute(blurs, threads)
     D(image)
-    guard, blocks = D.runner.guard, D.holding.groups()
-    begin, times = time.perf_counter(), 200
-    for _ in range(times):
-        guard.check("A", blocks, D.holding.workers, image)
-    assert len(guard._fits) == 1
-    assert (time.perf_counter() - begin) / times < 2e-3  # ten times what it may take on a quiet machine
+    priced = []
+    monkeypatch.setattr(memory, "price", lambda *what: priced.append(what) or price(*what))
+    for _ in range(3):
+        D(image)
+    assert not priced
+    D(image[:, :-1])
+    assert len(priced) == 1
+
+
+def ballast(mebibytes, dask_worker=None):
+    dask_worker.ballast = np.ones(mebibytes << 20, np.uint8) if mebibytes else None
+
+
+def told(ctx, address, reached):
+    """Wait until the worker's last heartbeat says what `reached` wants."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if reached({w.address: w.used for w in ctx.workers().values()}[address] / M):
+            return
+        time.sleep(0.1)
+    raise AssertionError("no such heartbeat")
+
+
+def test_what_a_worker_holds_is_looked_at_anew(small):
+    """A call that fitted is refused while another holds the memory, and runs again when it is free."""
+    D, x = distribute(blurs_of(2), small), np.ones((1500, 1500), np.float32)
+    small.client.run(ballast, 0)
+    D(x)
+    address = D.holding.blocks().homes[0]
+    before = D.plan(x, calibrate=False)
+    small.client.run(ballast, 120, workers=[address])
+    try:
+        told(small, address, lambda used: used > 230)
+        with pytest.raises(MemoryPlanError):
+            D(x)
+        now = D.plan(x, calibrate=False)
+        assert before.fits
+        assert not now.fits
+        assert max(w.memory.base for w in now.workers) > max(w.memory.base for w in before.workers) + 100 * M
+    finally:
+        small.client.run(ballast, 0, workers=[address])
+    told(small, address, lambda used: used < 260)
+    D(x)
+
+
+def test_the_vectors_of_a_solver_are_priced(small):
+    """Lanczos holds 36 images in double precision, which AᴴA alone does not need."""
+    D = distribute(stack(*[Blur(gaussian_blur(1.0 + i), padding="valid") for i in range(2)]), small)
+    assert D.plan((1000, 1000), TREE, dtype="float64", calibrate=False).fits
+    with pytest.raises(MemoryPlanError, match="Lanczos"):
+        D.compute_norm((1000, 1000))
 
 
 # -- where a merged product runs -----------------------------------------------------------------------------------------
