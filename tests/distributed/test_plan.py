@@ -285,18 +285,20 @@ def test_what_a_worker_holds_is_looked_at_anew(small):
     D(x)
     address = D.holding.blocks().homes[0]
     before = D.plan(x, calibrate=False)
-    small.client.run(ballast, 120, workers=[address])
+    mine = max(w.memory.base for w in before.workers)
+    size = (before.workers[0].memory.room - mine) // M - 20
+    small.client.run(ballast, size, workers=[address])
     try:
-        told(small, address, lambda used: used > 230)
+        told(small, address, lambda used: used > mine / M + size - 20)
         with pytest.raises(MemoryPlanError):
             D(x)
         now = D.plan(x, calibrate=False)
         assert before.fits
         assert not now.fits
-        assert max(w.memory.base for w in now.workers) > max(w.memory.base for w in before.workers) + 100 * M
+        assert max(w.memory.base for w in now.workers) > mine + (size - 20) * M
     finally:
         small.client.run(ballast, 0, workers=[address])
-    told(small, address, lambda used: used < 260)
+    told(small, address, lambda used: used < mine / M + size - 20)
     D(x)
 
 
