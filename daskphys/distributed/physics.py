@@ -32,8 +32,8 @@ from daskphys.markup import bytes_text, counted, listed
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import NormalKind
-from daskphys.physics.spaces import Images, Sensors
-from daskphys.physics.stack import StackedPhysics, check_as_many, widened
+from daskphys.physics.spaces import Images, Sensors, check_as_many
+from daskphys.physics.stack import StackedPhysics, widened
 from daskphys.physics.transform import Transform
 from daskphys.physics.weighted import Weights, weighted_normal
 
