@@ -75,7 +75,7 @@ def merged_cost(chosen: Sequence[Hooks], shape: Any, dtype: str) -> Cost:
     steps = [
         replace(
             sensor._gram_cost(shape, dtype),
-            workspace=2 * sensor.transform.at_image_size().cost(shape, dtype).result,
+            workspace=2 * sensor._merged_step(shape, dtype).result,
         )
         for sensor in chosen
     ]
