@@ -201,17 +201,26 @@ def _free_port() -> int:
 
 
 class WorkerInfo(NamedTuple):
-    """A worker: its address, how many tasks it runs at a time, and its memory limit in bytes (0: none)."""
+    """A worker: its address, how many tasks it runs at a time, and its memory limit in bytes (0: none).
+
+    `used` is what its process held at its last heartbeat.
+    """
 
     address: str
     threads: int
     memory: int = 0
+    used: int = 0
 
 
 def worker_table(info: Mapping[str, Any]) -> dict[Any, WorkerInfo]:
     """The workers in a scheduler's identity, by name: they join in any order."""
     found = sorted(info["workers"].items(), key=lambda item: (str(type(item[1]["name"])), item[1]["name"]))
     return {
-        w["name"]: WorkerInfo(address, int(w["nthreads"]), int(w["memory_limit"] or 0))
+        w["name"]: WorkerInfo(
+            address,
+            int(w["nthreads"]),
+            int(w["memory_limit"] or 0),
+            int(w.get("metrics", {}).get("memory", 0)),
+        )
         for address, w in found
     }

@@ -50,7 +50,7 @@ class Holding:
         self.scheduler = str(ctx.client.scheduler.address)
         self.bytes_sent = replicas * sum(recipe.nbytes(*bound) for bound in bounds)
         self._warn_if_large()
-        self._workers: dict[Hashable, WorkerInfo] = {}  # those that were there when blocks were last placed
+        self._workers: dict[Hashable, WorkerInfo] = {}  # those that were there at the last call
         self._held: list[dict[Hashable, Future]] = []  # of each block, its replicas by their home
         self._submit()
         self.facts = Facts.of(recipe._stack) if isinstance(recipe, StackRecipe) else self._gather_facts()
@@ -145,7 +145,7 @@ class Holding:
 
     @property
     def workers(self) -> Mapping[Hashable, WorkerInfo]:
-        """The workers by their address, as they were when blocks were last placed."""
+        """The workers by their address, as they were at the last call."""
         return self._workers
 
     def blocks(self) -> Blocks:
@@ -169,6 +169,8 @@ class Holding:
             self._submit()
         elif workers.keys() != self._workers.keys():
             self._move(workers)
+        else:
+            self._workers = workers  # what their processes hold changes from call to call
 
     def groups(self) -> Blocks:
         """The blocks, those of neighbours on one worker together: a task for each of the worker's threads."""

@@ -88,7 +88,9 @@ def room(worker: WorkerInfo) -> int:
 
     Above ``distributed.worker.memory.spill`` of its limit Dask writes results to disk, by way of one more copy of
     them, which takes the process to where it is paused for ever, or killed (seen at 0.73 of the limit, and at each
-    larger part that was tried; never at 0.69).
+    larger part that was tried; never at 0.69).  So that is where images and operators, which Dask would spill, must
+    stop.  (A rechunk between peers may go up to ``terminate``, `daskphys.distributed.rechunking`: its buffers write
+    themselves to disk, and Dask spills none of them.)
     """
     names = ("spill", "pause", "terminate")
     fractions = [dask.config.get(f"distributed.worker.memory.{name}") for name in names]
@@ -114,41 +116,51 @@ class Peak:
 
 
 def peaks(
-    account: Account, workers: Mapping[Hashable, WorkerInfo], held: Mapping[Hashable, Held]
+    account: Account,
+    workers: Mapping[Hashable, WorkerInfo],
+    held: Mapping[Hashable, Held],
+    beside: Mapping[Hashable, int] | None = None,
 ) -> dict[Hashable, Peak]:
-    """The peak of each worker's process; workers that share one have one peak, and their rooms together."""
+    """The peak of each worker's process; workers that share one have one peak, and their rooms together.
+
+    Of a worker that is not in `held` its last heartbeat counts.  `beside` is what is held on workers besides.
+    """
     mates: dict[Hashable, list[Hashable]] = {}
     for address in workers:
         mates.setdefault(process_of(address), []).append(address)
     found = {}
     for address in workers:
         process = mates[process_of(address)]
-        mine = held.get(address, Held(0, 0))
+        mine = held.get(address, Held(workers[address].used, 0))
         kept = sum(account.loads[w].kept for w in process)
         rooms = [room(workers[w]) for w in process]
         found[address] = Peak(
             mine.base,
             min(mine.derived + kept, MAX_BYTES),
-            account.loads[address].peak,
+            account.loads[address].peak + sum((beside or {}).get(w, 0) for w in process),
             sum(rooms) if all(rooms) else 0,
         )
     return found
 
 
-#: Calls that a guard remembers as fitting.
+#: Calls whose graphs a guard remembers.
 _KNOWN = 256
+
+#: The part of its room up to which a worker's last heartbeat is believed: it is up to a second old.
+_SURE = 0.75
 
 
 class Guard:
     """Refuses calls that cannot fit, before anything is submitted.
 
-    A call is looked at once for each method, shape, dtype and placement; then it costs a look into a set.
+    What a call takes is priced once for each method, shape, dtype and placement.  What the workers hold besides
+    changes, so it is looked at anew at every call: first what their last heartbeats said, which costs nothing, and
+    only where that leaves little room, by asking them.
     """
 
     def __init__(self, ctx: DistributedContext, stack: Stack) -> None:
-        self._ctx, self.stack = ctx, stack
-        self._held: dict[Hashable, Held] = {}
-        self._fits: set[Any] = set()
+        self._ctx, self._stack = ctx, stack
+        self._accounts: dict[Any, Account] = {}
 
     def check(
         self,
@@ -156,8 +168,12 @@ class Guard:
         blocks: calls.Blocks,
         workers: Mapping[Hashable, WorkerInfo],
         value: Any,
+        beside: int = 0,
     ) -> None:
         """Refuse a call of `method` with the argument `value` that cannot fit.
+
+        `beside` is how many bytes are held meanwhile, besides, on the worker of the first block: those of a solver's
+        vectors.
 
         Raises
         ------
@@ -168,29 +184,51 @@ class Guard:
         if add is None or value is None or not any(w.memory for w in workers.values()):
             return
         if isinstance(value, Measurements):  # the door has seen that all belong to one image
-            first = self.stack.recipe.alike(0, 1)[0]
+            first = self._stack.recipe.alike(0, 1)[0]
             shape, dtype = first._domain_shape(tuple(value[0].shape)), backend.dtype_name(value[0])
         else:
             shape, dtype = tuple(value.shape), backend.dtype_name(value)
-        case = (method, shape, dtype, blocks.bounds, tuple(blocks.homes), tuple(workers.values()))
-        if case in self._fits:
-            return
-        account = price(self.stack, blocks, workers, add, shape, dtype)
-        found = peaks(account, workers, {})
-        # What a process holds besides is asked for only where it may matter: it is a round trip.
-        if any(p.room and p.total > p.room / 2 for p in found.values()):
-            found = peaks(account, workers, self.held(workers))
+        account = self._priced(method, blocks, workers, add, shape, dtype)
+        root = {blocks.homes[0]: beside}
+        found = peaks(account, workers, {}, root)
+        if any(p.room and p.total > _SURE * p.room for p in found.values()):
+            found = peaks(account, workers, self.held(workers), root)
         refuse(f"{method} of an image of {shape}, {dtype},", found)
-        if len(self._fits) >= _KNOWN:
-            self._fits.clear()
-        self._fits.add(case)
+
+    def _priced(
+        self,
+        method: str,
+        blocks: calls.Blocks,
+        workers: Mapping[Hashable, WorkerInfo],
+        add: Any,
+        shape: Any,
+        dtype: str,
+    ) -> Account:
+        threads = tuple((address, w.threads) for address, w in workers.items())
+        case = (method.partition(" ")[0], shape, dtype, blocks.bounds, tuple(blocks.homes), threads)
+        account = self._accounts.get(case)
+        if account is None:
+            if len(self._accounts) >= _KNOWN:
+                self._accounts.clear()
+            account = self._accounts[case] = price(self._stack, blocks, workers, add, shape, dtype)
+        return account
 
     def held(self, workers: Mapping[Hashable, WorkerInfo]) -> Mapping[Hashable, Held]:
-        """What each worker's process holds, asked of those that are new."""
-        new = [address for address in workers if address not in self._held]
-        if new:
-            self._held |= self._ctx.client.run(held_now, self.stack.recipe.token, workers=new)
-        return self._held
+        """What each worker's process holds now; one that does not answer is left out."""
+        found: Mapping[Hashable, Held] = self._ctx.client.run(
+            held_now, self._stack.recipe.token, workers=list(workers), on_error="ignore"
+        )
+        return found
+
+
+def too_large(why: str, needed: int, available: int, where: str, *ways: str) -> MemoryPlanError:
+    """The error of what needs more bytes than there are: `why`, in words, and ways out of it."""
+    numbered = "; ".join(f"({number}) {way}" for number, way in enumerate(ways, 1))
+    error = MemoryPlanError(
+        f"{why}, and {bytes_text(available)} are available{where}. Nothing was submitted. Ways out: {numbered}"
+    )
+    error.needed, error.available = needed, available
+    return error
 
 
 def check_operators(sizes: Sequence[int], replicas: int, workers: Sequence[WorkerInfo]) -> None:
@@ -209,26 +247,28 @@ def check_operators(sizes: Sequence[int], replicas: int, workers: Sequence[Worke
         (max(sizes), max(rooms), "the largest block of operators on the worker with the most memory"),
     ):
         if needed > available:
-            error = MemoryPlanError(
-                f"distribute: {what} need {bytes_text(needed)}, and {bytes_text(available)} are available. Nothing was "
-                f"submitted. Ways out: (1) more chunks: distribute(…, chunks=1), so that a block is smaller; (2) more "
-                f"workers, or workers with more memory, and replicas=1; (3) a batch of sensors at a time: distribute(A[i:j], …)"
+            raise too_large(
+                f"distribute: {what} need {bytes_text(needed)}",
+                needed,
+                available,
+                "",
+                "more chunks: distribute(…, chunks=1), so that a block is smaller",
+                "more workers, or workers with more memory, and replicas=1",
+                "a batch of sensors at a time: distribute(A[i:j], …)",
             )
-            error.needed, error.available = needed, available
-            raise error
 
 
 def refuse(what: str, found: Mapping[Hashable, Peak]) -> None:
     """Raise `MemoryPlanError` where a process would need more than it may have."""
     worst, peak = max(found.items(), key=lambda item: item[1].total - item[1].room if item[1].room else -1)
-    if peak.fits:
-        return
-    error = MemoryPlanError(
-        f"{what} needs {bytes_text(peak.total)} on the worker at {worst} ({bytes_text(peak.base)} that it has "
-        f"already, {bytes_text(peak.kept)} of spectra, {bytes_text(peak.call)} of images and workspace), and "
-        f"{bytes_text(peak.room)} are available there. Nothing was submitted. Ways out: (1) more chunks, so that one "
-        f"task holds less: distribute(…, chunks=1), and fewer threads a worker; (2) more workers, or workers with "
-        f"more memory; (3) tiles or batches: x as a Dask array in chunks, of leading axes or of the image's own"
-    )
-    error.needed, error.available = peak.total, peak.room
-    raise error
+    if not peak.fits:
+        raise too_large(
+            f"{what} needs {bytes_text(peak.total)} on the worker at {worst} ({bytes_text(peak.base)} that it has "
+            f"already, {bytes_text(peak.kept)} of spectra, {bytes_text(peak.call)} of images and workspace)",
+            peak.total,
+            peak.room,
+            " there",
+            "more chunks, so that one task holds less: distribute(…, chunks=1), and fewer threads a worker",
+            "more workers, or workers with more memory",
+            "tiles or batches: x as a Dask array in chunks, of leading axes or of the image's own",
+        )

@@ -18,7 +18,7 @@ from daskphys.distributed import calls
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.ledger import measured
 from daskphys.distributed.memory import peaks, refuse
-from daskphys.distributed.pricing import price, process_of
+from daskphys.distributed.pricing import Stack, price, process_of
 from daskphys.distributed.report import Call
 from daskphys.distributed.runner import Runner
 from daskphys.distributed.site import Choice, choose
@@ -81,8 +81,8 @@ class MergedOnWorkers:
     The merged value is made on the cluster from the blocks there, and stays: it never passes through the client.
     """
 
-    def __init__(self, runner: Runner) -> None:
-        self._runner, self._stack = runner, runner.guard.stack
+    def __init__(self, runner: Runner, stack: Stack) -> None:
+        self._runner, self._stack = runner, stack
         self._made: OrderedDict[tuple[int, ...], Future] = OrderedDict()
 
     def choose(self, shape: tuple[int, ...], dtype: str, *, on_gpu: bool = False) -> Choice:
@@ -95,7 +95,7 @@ class MergedOnWorkers:
         matters = gpu or (batch > 1 and not all(_on_this_machine(address) for address in workers))
         rates = ctx.rates() if matters and not on_gpu else None
         threads = [1 if gpu else w.threads for w in workers.values()]
-        flops = self._stack.recipe.alike(0, 1)[0]._gram_cost(shape, dtype).flops
+        flops = self._stack.merged_product(shape, dtype).flops
         return choose(flops, nbytes(shape, dtype), batch, threads, rates, gpu=gpu, image_on_gpu=on_gpu)
 
     def takes(self, x: Any, method: str) -> bool:
@@ -110,9 +110,9 @@ class MergedOnWorkers:
         begin, name = time.perf_counter(), uuid.uuid4().hex[:12]
         parts, tasks, number = until_done("A_adjoint_A", lambda n: (*self._submit(f"{name}-{n}", x), n))
         result = parts[0] if len(parts) == 1 else backend.concat(parts, self._axis(x))
-        seconds, size = time.perf_counter() - begin, backend.nbytes(x)
+        seconds, sizes = time.perf_counter() - begin, (backend.nbytes(x), backend.nbytes(result))
         method = f"A_adjoint_A, merged, {words(len(parts))}"
-        self._runner.last = Call(f"{name}-{number}", method, tasks, seconds, size, size, attempts=number)
+        self._runner.last = Call(f"{name}-{number}", method, tasks, seconds, *sizes, attempts=number)
         return backend.like(result, x)
 
     def _axis(self, x: Any) -> int:
@@ -176,13 +176,10 @@ class MergedOnWorkers:
         space = shape[-self._stack.facts.domain_ndim :]
         builder, pieces = GraphBuilder("plan"), self.pieces(workers, shape)
         wanted = _add(builder, "plan", pieces, Ref("merged"), self._bound, None)
-        sensor = self._stack.recipe.alike(0, 1)[0]
-        made = sensor._normal_cost(space, dtype)
         works = {}
         for ref, piece in zip(wanted, pieces, strict=True):
-            cost, size = sensor._gram_cost(piece.shape(shape), dtype), nbytes(piece.shape(shape), dtype)
-            step = sensor.transform.at_image_size().cost(piece.shape(shape), dtype)
-            works[ref.key] = Work(cost.transforms, cost.flops, 2 * step.result, size, cost.kept)
+            cost = self._stack.merged_product(piece.shape(shape), dtype)
+            works[ref.key] = Work(cost.transforms, cost.flops, cost.workspace, cost.result, cost.kept)
         given: dict[Hashable, tuple[int, Hashable]] = {
             f"image-{i}-plan": (nbytes(p.shape(shape), dtype), p.home) for i, p in enumerate(pieces)
         }
@@ -197,8 +194,9 @@ class MergedOnWorkers:
             threads,
             {address: process_of(address) for address in threads},
         )
+        made = self._stack.merged_nbytes(space, dtype)
         for address, load in product.loads.items():
-            load.received += made.result * (address != blocks.homes[0] and load.tasks > 0)
+            load.received += made * (address != blocks.homes[0] and load.tasks > 0)
         if space in self._made:
             return product
         return together([price(self._stack, blocks, workers, calls.normal, space, dtype), product])

@@ -32,8 +32,8 @@ from daskphys.markup import bytes_text, counted, listed
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import NormalKind
-from daskphys.physics.spaces import Images, Sensors
-from daskphys.physics.stack import StackedPhysics, check_as_many, widened
+from daskphys.physics.spaces import Images, Sensors, check_as_many
+from daskphys.physics.stack import StackedPhysics, widened
 from daskphys.physics.transform import Transform
 from daskphys.physics.weighted import Weights, weighted_normal
 
@@ -47,15 +47,17 @@ class DistributedPhysics(Planned, LinearPhysics):
     def __init__(self, recipe: Recipe, ctx: DistributedContext, chunks: Any, replicas: int) -> None:
         bounds = cut(len(recipe), chunks)
         holding = Holding(recipe, ctx, bounds, replicas)
-        runner = Runner(ctx, holding, Guard(ctx, Stack(recipe, holding.facts)))
+        priced = Stack(recipe, holding.facts)
+        runner = Runner(ctx, holding, Guard(ctx, priced))
         self.__dict__.update(recipe=recipe, ctx=ctx, bounds=bounds, holding=holding, runner=runner)
-        self.__dict__["merged"] = MergedOnWorkers(runner)
+        self.__dict__.update(priced=priced, merged=MergedOnWorkers(runner, priced))
 
     recipe: Recipe
     ctx: DistributedContext
     bounds: tuple[tuple[int, int], ...]
     holding: Holding
     runner: Runner
+    priced: Stack
     merged: MergedOnWorkers
 
     def _fields(self) -> dict[str, Any]:
@@ -210,6 +212,7 @@ class DistributedPhysics(Planned, LinearPhysics):
 
     # -- products ------------------------------------------------------------------------------------------
 
+    @checks_keywords
     def A_dagger(self, y: Any, rtol: float | None = None) -> Any:
         before = self.runner.last
         result = super().A_dagger(y, rtol)

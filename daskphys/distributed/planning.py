@@ -71,6 +71,8 @@ def _plan(D: Any, x_or_shape: Any, method: str, dtype: str, calibrate: bool) -> 
         raise ParameterError(f"{D!r}.plan has no method {method!r}: {nearest(str(method), METHODS)}")
     if dtype not in backend.FLOATS:
         raise ParameterError(f"{D!r}.plan expected a dtype among {', '.join(backend.FLOATS)}, got {dtype!r}")
+    if D.normal_kind is None and method in ("A_adjoint_A on the workers", "normal"):
+        raise D._not_closed("AᴴA")
     shape, dtype, chunks = _asked(D, x_or_shape, dtype)
     holding = D.holding
     # A lazy A computes the blocks that are asked for; sums need all of them.
@@ -130,13 +132,13 @@ CLIENT = "merged, beside the image"
 def _asked(D: Any, x_or_shape: Any, dtype: str) -> tuple[Any, str, Counter[tuple[int, ...]] | None]:
     """The image's shape, the dtype, and the shapes of the chunks of a lazy image with how often each comes."""
     if isinstance(x_or_shape, list | Measurements) and any(hasattr(y, "shape") for y in x_or_shape):
-        y = D.range.coerce(x_or_shape)
+        y = D.range.check(D.range.coerce(x_or_shape))
         return D._domain_shape(y.shapes), backend.dtype_name(y[0]), None
     shape = D.domain.shape(x_or_shape)
     D._range_shape(shape)
     if not hasattr(x_or_shape, "shape"):
         return shape, dtype, None
-    dtype = backend.dtype_name(x_or_shape)
+    dtype = backend.dtype_name(D.domain.check(x_or_shape))
     grid = getattr(x_or_shape, "chunks", None)
     if not isinstance(grid, tuple):
         return shape, dtype, None
@@ -164,7 +166,7 @@ def _account(
 ) -> tuple[Account, str]:
     """What the graphs of a call take, and where they run, in words."""
     name, _, how = method.partition(" ")
-    stack: Stack = D.runner.guard.stack
+    stack: Stack = D.priced
     if how == "on the workers" or (name == "A_adjoint_A" and not how and D.normal_kind is not None):
         if chunks is not None:
             return _merged_lazily(D, blocks, workers, chunks, dtype), "merged, chunk by chunk"
@@ -206,22 +208,23 @@ def _merged_lazily(
 ) -> Account:
     """The merged operator made on the cluster, then one task a chunk, on whichever worker."""
     space = next(iter(chunks))[-D.domain.ndim :]
-    setup = price(D.runner.guard.stack, blocks, workers, calls.normal, space, "float64")
-    sensor = D.runner.guard.stack.recipe.alike(0, 1)[0]
+    setup = price(D.priced, blocks, workers, calls.normal, space, "float64")
     total, threads = sum(chunks.values()), sum(w.threads for w in workers.values())
-    loads = {}
+    loads, before = {}, 0
     for address, w in workers.items():
         load = loads[address] = Load()
         for shape, times in chunks.items():
-            cost, share = sensor._gram_cost(shape, dtype), times * w.threads / threads
-            step = sensor.transform.at_image_size().cost(shape, dtype)
-            load.tasks += round(share)
-            load.transforms += round(share) * cost.transforms
+            cost = D.priced.merged_product(shape, dtype)
+            # Whole chunks, as many as there are in all.
+            share = round(times * (before + w.threads) / threads) - round(times * before / threads)
+            load.tasks += share
+            load.transforms += share * cost.transforms
             load.levels[0] = load.levels.get(0, 0.0) + share * cost.flops
             load.kept = max(load.kept, cost.kept)
-            held = nbytes(shape, dtype) + 2 * step.result + cost.result
+            held = nbytes(shape, dtype) + cost.workspace + cost.result
             load.peak = max(load.peak, min(total, w.threads) * held)
         load.received = load.kept
+        before += w.threads
     size = sum(times * nbytes(shape, dtype) for shape, times in chunks.items())
     return together([setup, Account(loads, total, 0, sum(load.received for load in loads.values()), size)])
 
@@ -232,5 +235,5 @@ def _nothing(workers: Mapping[Hashable, WorkerInfo]) -> Account:
 
 def _beside(D: Any, shape: Any, dtype: str, rates: Rates | None) -> tuple[int, float | None]:
     """FFTs, and about the seconds, of the merged operator on the client."""
-    cost = D.runner.guard.stack.recipe.alike(0, 1)[0]._gram_cost(shape, dtype)
+    cost = D.priced.merged_product(shape, dtype)
     return cost.transforms, None if rates is None else cost.flops / rates.client_flops

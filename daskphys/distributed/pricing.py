@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log2
 from typing import Any
 
+from daskphys import backend
 from daskphys.distributed import calls
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.facts import Facts
@@ -17,6 +19,7 @@ from daskphys.graph.tree import join
 from daskphys.pairwise import subtrees
 from daskphys.physics import blockcost
 from daskphys.physics.cost import Cost, nbytes
+from daskphys.physics.hooks import Hooks
 from daskphys.physics.transform import Plain
 
 Bound = tuple[int, int]
@@ -50,9 +53,23 @@ class Stack:
 
     def image_dtype(self, dtype: str, add: Callable[..., Any]) -> str:
         """The dtype of a sum over sensors."""
-        merged = add is calls.normal or (add is calls.gram and self.facts.normal_kind is not None)
-        wide = self.facts.makes_complex and not merged
-        return {"float32": "complex64", "float64": "complex128"}.get(dtype, dtype) if wide else dtype
+        kind = self.facts.normal_kind
+        if kind is not None and add in (calls.gram, calls.normal):
+            return kind.result_dtype(dtype)
+        return backend.complex_name(dtype) if self.facts.makes_complex else dtype
+
+    @functools.cached_property
+    def kinds(self) -> Sequence[Hooks]:
+        """One sensor for each kind of term that the merged AᴴA has; of a factory, sensor 0 stands for all."""
+        return blockcost.one_a_kind(self.recipe.alike(0, len(self.recipe)))
+
+    def merged_product(self, shape: Any, dtype: str) -> Cost:
+        """What a product with the merged AᴴA costs, when it is made."""
+        return blockcost.merged_cost(self.kinds, shape, dtype)
+
+    def merged_nbytes(self, shape: Any, dtype: str) -> int:
+        """Bytes of the merged AᴴA."""
+        return blockcost.merged_nbytes(self.kinds, shape, dtype)
 
 
 def price(
@@ -151,7 +168,7 @@ def _part(stack: Stack, add: Any, shape: Any, dtype: str) -> int:
     """Bytes of one partial sum."""
     transform = stack.facts.transform
     if add is calls.normal:
-        return stack.recipe.alike(0, 1)[0]._normal_cost(shape, dtype).result
+        return stack.merged_nbytes(shape, dtype)
     if add is calls.adjoint and not isinstance(transform, Plain):
         return transform.cost(shape, dtype).result
     return nbytes(shape, stack.image_dtype(dtype, add))

@@ -14,10 +14,9 @@ import numpy as np
 from dask.utils import parse_bytes
 from distributed import Client, default_client
 
-from daskphys.errors import MemoryPlanError
-from daskphys.graph.plan import pencil_peak
+from daskphys.distributed.memory import too_large
+from daskphys.distributed.p2p import pencil_peak
 from daskphys.markup import bytes_text
-
 
 #: Bytes that P2P fills on a worker before it waits: its buffers for sending and for storing.
 Buffers = tuple[int, int]
@@ -93,6 +92,8 @@ def check_rechunk(
         KeyError,
     ):  # no client, or one whose scheduler is gone: computing will say so
         return
+    # P2P's buffers empty themselves to disk when they are full, so they may fill a worker beyond the part at which
+    # Dask spills results (`memory.room`); what must not be reached is where the nanny kills it.
     for address, worker in workers.items():
         if address not in buffers:  # it has left meanwhile
             continue
@@ -109,16 +110,17 @@ def check_rechunk(
         )
         available = int(worker["memory_limit"] * fraction)
         if needed > available:
-            error = MemoryPlanError(
+            raise too_large(
                 f"{what}: an FFT over an image in chunks rechunks {bytes_text(_size(shape, dtype))} between the workers, "
                 f"which needs {bytes_text(needed)} on the worker at {address} ({bytes_text(held)} that it has "
-                f"already), and {bytes_text(available)} are available there. Nothing was submitted. Ways out: (1) a "
-                f"smaller distributed.p2p.comm.buffer, now {bytes_text(comm)}, or smaller chunks; (2) more workers, "
-                f"or workers with more memory; (3) for kernels smaller than a chunk, A, Aᴴ and AᴴA by tiles, which "
-                f"rechunk nothing"
+                f"already)",
+                needed,
+                available,
+                " there",
+                f"a smaller distributed.p2p.comm.buffer, now {bytes_text(comm)}, or smaller chunks",
+                "more workers, or workers with more memory",
+                "for kernels smaller than a chunk, A, Aᴴ and AᴴA by tiles, which rechunk nothing",
             )
-            error.needed, error.available = needed, available
-            raise error
 
 
 def _size(shape: Sequence[int], dtype: str) -> int:

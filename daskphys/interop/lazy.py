@@ -51,9 +51,7 @@ def apply(operator: Any, value: Any) -> Any:
                 return apply(parent.H, apply(parent, value))
             case Adjoint(parent=StackedPhysics() as stack):
                 y = widened(value, stack._result_dtype)
-                return pairwise_sum(
-                    _of(i, s.H, own) for i, (s, own) in enumerate(zip(stack, y, strict=True))
-                )
+                return pairwise_sum(_of(i, s.H, own) for i, (s, own) in enumerate(zip(stack, y, strict=True)))
             case WeightedGram(parent=StackedPhysics() as stack, weights=weights):
                 return pairwise_sum(
                     w * _of(i, Gram(s), value) for i, (w, s) in enumerate(zip(weights, stack, strict=True))

@@ -40,6 +40,11 @@ class Lanczos:
     max_iter: int = 1000
     kept: int = 24
 
+    @property
+    def vectors(self) -> int:
+        """How many vectors of the image's size there are at most at a time, with a product's argument and result."""
+        return self.kept + self.kept // 3 + 4
+
     def __call__(self, system: System, x0: Vector, progress: Progress | None = None) -> Solution:
         basis = [divided(x0, norm(x0, _ONE))]
         projected = np.zeros((self.kept, self.kept))

@@ -37,6 +37,11 @@ class LSMR:
     max_iter: int = 1000
     lam: float = 0.0
 
+    @property
+    def vectors(self) -> int:
+        """How many vectors of the image's size there are at most at a time, with a product's argument and result."""
+        return 9 + (self.lam > 0)
+
     def __call__(
         self, system: System, x0: Vector | None = None, progress: Progress | None = None
     ) -> Solution:

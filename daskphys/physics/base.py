@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import weakref
 from typing import Any
 
@@ -14,6 +13,7 @@ from daskphys.physics.checks import check_rtol
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import has_closed_form
+from daskphys.physics.scalars import real_or_complex
 from daskphys.physics.spaces import Images
 from daskphys.physics.value import value
 
@@ -199,7 +199,7 @@ class LinearPhysics(Hooks):
         return self + -other if isinstance(other, LinearPhysics) else NotImplemented
 
     def __rmul__(self, scalar: Any) -> Any:
-        number = _number(scalar)
+        number = real_or_complex(scalar)
         if number is None:
             return NotImplemented
         scaled = self._scaled(number)
@@ -208,7 +208,7 @@ class LinearPhysics(Hooks):
     __mul__ = __rmul__
 
     def __truediv__(self, scalar: Any) -> Any:
-        number = _number(scalar)
+        number = real_or_complex(scalar)
         return NotImplemented if number is None else (1 / number) * self
 
     def __neg__(self) -> Any:
@@ -228,14 +228,6 @@ class LinearPhysics(Hooks):
 
 def _nothing() -> None:
     return None
-
-
-def _number(scalar: Any) -> complex | None:
-    """A scalar as a Python number: a NumPy scalar of float64 would lift float32 images to float64."""
-    if not isinstance(scalar, numbers.Number) and getattr(scalar, "shape", None) != ():
-        return None
-    number = complex(scalar)
-    return number.real if number.imag == 0 else number
 
 
 def _terms(operator: LinearPhysics) -> tuple[LinearPhysics, ...]:

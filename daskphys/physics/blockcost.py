@@ -10,8 +10,9 @@ from daskphys import backend
 from daskphys.pairwise import subtrees
 from daskphys.physics.cost import Cost, all_of, nbytes, summed
 from daskphys.physics.hooks import Hooks
+from daskphys.physics.normal_kind import joined
 from daskphys.physics.transform import Plain, Transform
-from daskphys.physics.value import Value
+from daskphys.physics.value import Value, plain_key
 
 T = TypeVar("T")
 
@@ -42,9 +43,43 @@ def gram_cost(block: Sequence[Hooks], shape: Any, dtype: str, start: int = 0) ->
 
 
 def normal_cost(block: Sequence[Hooks], shape: Any, dtype: str, start: int = 0) -> Cost:
-    """That of `normal_parts`: the partial sums of AᴴA as values."""
-    terms = _each(block, lambda sensor: sensor._normal_cost(shape, dtype))
+    """That of `normal_parts`: the partial sums of AᴴA as values, each with a term of every kind in the block."""
+    size = merged_nbytes(one_a_kind(block), shape, dtype)
+    terms = _each(block, lambda sensor: replace(sensor._normal_cost(shape, dtype), result=size))
     return summed(terms, subtrees(start, start + len(block)))
+
+
+def one_a_kind(block: Iterable[Hooks]) -> list[Hooks]:
+    """Sensors whose merged AᴴA together have each kind of term that the block's has, if they can once."""
+    kinds: dict[Any, Hooks] = {}
+    for sensor in block:
+        if sensor.normal_kind is not None:
+            kinds.setdefault(sensor.normal_kind, sensor)
+    wanted = joined(kinds)
+    left = set() if wanted is None else set(wanted.terms)
+    chosen = []
+    for kind, sensor in kinds.items():
+        if left & set(kind.terms):
+            left -= set(kind.terms)
+            chosen.append(sensor)
+    return chosen
+
+
+def merged_nbytes(chosen: Sequence[Hooks], shape: Any, dtype: str) -> int:
+    """Bytes of the merged AᴴA, for sensors of one kind each."""
+    return sum(sensor._normal_cost(shape, dtype).result for sensor in chosen)
+
+
+def merged_cost(chosen: Sequence[Hooks], shape: Any, dtype: str) -> Cost:
+    """A product with the merged AᴴA, when it is made: one of each kind, added up."""
+    steps = [
+        replace(
+            sensor._gram_cost(shape, dtype),
+            workspace=2 * sensor._merged_step(shape, dtype).result,
+        )
+        for sensor in chosen
+    ]
+    return summed(steps, sums=1)
 
 
 def total_cost(parts: Cost, shape: Any, dtype: str, transform: Transform) -> Cost:
@@ -71,21 +106,35 @@ def _after_step(step: Cost, rest: Cost) -> Cost:
 
 
 def _each(block: Iterable[Hooks], cost: Callable[[Hooks], T]) -> list[T]:
-    """The cost of each sensor; sensors that differ in their numbers alone are asked once."""
+    """The cost of each sensor; sensors that differ in their numbers alone are asked once.
+
+    One with a field that does not hash is asked for itself.
+    """
     known: dict[Any, T] = {}
     found = []
     for sensor in block:
         kind = _outline(sensor)
+        if not _hashes(kind):
+            found.append(cost(sensor))
+            continue
         if kind not in known:
             known[kind] = cost(sensor)
         found.append(known[kind])
     return found
 
 
+def _hashes(key: Any) -> bool:
+    try:
+        hash(key)
+    except TypeError:
+        return False
+    return True
+
+
 def _outline(part: Any) -> Any:
     """An operator, or a field of one, without the entries of its arrays."""
     if isinstance(part, Value):
         return (type(part), *map(_outline, part._fields().values()))
-    if isinstance(part, tuple):
-        return tuple(map(_outline, part))
-    return (tuple(part.shape), backend.dtype_name(part)) if backend.is_array(part) else part
+    if backend.is_array(part):
+        return tuple(part.shape), backend.dtype_name(part)
+    return plain_key(part, _outline)

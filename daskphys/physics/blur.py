@@ -237,8 +237,9 @@ class Blur(LinearPhysics):
             flops = 2.0 * taps_of(self._passes, self._space) * backend.size(lifted)
             return Cost(0, flops, self.nbytes, workspace=whole, result=result)
         spectrum = kernels * nbytes(half(sizes), backend.complex_name(dtype))
-        # The kernel in a field of zeros, rolled, and its spectrum, in double precision.
-        making = kernels * (2 * nbytes(sizes, "float64") + nbytes(half(sizes), "complex128"))
+        # The kernel in a field of zeros, and that rolled; then the rolled one and its spectrum, in double precision.
+        field = nbytes(sizes, "float64")
+        making = kernels * (field + max(field, nbytes(half(sizes), "complex128")))
         flops = fft_flops((*lifted[: -self._space], *sizes), self._space) + 6.0 * backend.size(lifted)
         return Cost(1, flops, self.nbytes, spectrum, z + max(whole, making), result)
 

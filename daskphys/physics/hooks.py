@@ -13,6 +13,7 @@ from daskphys.krylov.system import Progress, Solution
 from daskphys.physics.cache import derived
 from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.normal_kind import NormalKind
+from daskphys.physics.normalcost import toeplitz_nbytes, toeplitz_step
 from daskphys.physics.spaces import Images, Sensors, shape_of
 from daskphys.physics.stencil import Stencil
 from daskphys.physics.system import LocalSystem
@@ -142,7 +143,11 @@ class Hooks(Value, abc.ABC):
         By rule one number for each frequency (or pixel) of the axes that the operator acts on; a kernel and its
         spectrum are held meanwhile, in double precision.
         """
-        ndim = self.domain.ndim
+        ndim, kind = self.domain.ndim, self.normal_kind
+        if kind is not None and kind.toeplitz_ndim:
+            made = toeplitz_nbytes(tuple(shape[-kind.toeplitz_ndim :]), kind.makes_complex)
+            # Its kernel in a longer field, and the spectrum of that, are complex.
+            return Cost(parameters=self.nbytes, workspace=4 * made, result=made)
         lifted, _ = self.transform.at_image_size().lifted(shape, backend.real_name(dtype))
         value = nbytes(lifted[-ndim:], "float64")
         making = 3 * nbytes(shape[-ndim:], "float64")
@@ -155,8 +160,8 @@ class Hooks(Value, abc.ABC):
             return self._cost(shape, dtype).then(
                 replace(self._adjoint_cost(shape, wide), parameters=0, kept=0)
             )
-        made, step = self._normal_cost(shape, dtype), self.transform.at_image_size().cost(shape, dtype)
-        image = nbytes(shape, dtype)
+        made, step = self._normal_cost(shape, dtype), self._merged_step(shape, dtype)
+        image = nbytes(shape, self.normal_kind.result_dtype(dtype))
         kept = made.result + made.result * nbytes((1,), backend.real_name(dtype)) // 8  # and in x's precision
         return Cost(
             made.transforms + 2 * step.transforms,
@@ -166,6 +171,13 @@ class Hooks(Value, abc.ABC):
             max(made.workspace, step.workspace, 2 * step.result),
             image,
         )
+
+    def _merged_step(self, shape: Any, dtype: str) -> Cost:
+        """One of the two transforms of a product with the merged AᴴA."""
+        kind = self.normal_kind
+        if kind is not None and kind.toeplitz_ndim:
+            return toeplitz_step(shape, dtype, kind.toeplitz_ndim, kind.makes_complex)
+        return self.transform.at_image_size().cost(shape, dtype)
 
     def _merge(self, other: Any) -> Any:
         """``self + other`` as one value, where there is one; else None."""

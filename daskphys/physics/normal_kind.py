@@ -46,6 +46,11 @@ class NormalKind:
         """Whether the inverse, the pseudo-inverse and the norm are closed form: one term, diagonal in a basis."""
         return len(self.terms) == 1 and not self.terms[0].startswith(_TOEPLITZ)
 
+    @property
+    def toeplitz_ndim(self) -> int:
+        """Over how many axes the Toeplitz term acts; 0 where there is none."""
+        return max((int(t.removeprefix(_TOEPLITZ)) for t in self.terms if t.startswith(_TOEPLITZ)), default=0)
+
     def result_dtype(self, dtype: str) -> str:
         """The dtype of AᴴA x for x of `dtype`."""
         return backend.complex_name(dtype) if self.makes_complex else dtype

@@ -130,6 +130,14 @@ def check_channels(owner: Any, channels: Shape, shape: Shape, ndim: int) -> None
             )
 
 
+def check_as_many(left: Any, right: Any) -> None:
+    """Refuse the sum of stacks of unlike many sensors."""
+    if len(left) != len(right):
+        raise ShapeError(
+            f"{left!r} + {right!r}: expected stacks of as many sensors, got {len(left)} and {len(right)}"
+        )
+
+
 def shape_of(x: Any) -> Any:
     """The shape of an array, or the shapes of measurements."""
     return x.shapes if isinstance(x, Measurements) else tuple(x.shape)

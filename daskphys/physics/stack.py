@@ -12,10 +12,10 @@ from daskphys.errors import DaskphysError, ParameterError, SensorError, ShapeErr
 from daskphys.pairwise import PairwiseSum, Partial, SharedPairwiseSum
 from daskphys.physics import blockcost
 from daskphys.physics.base import LinearPhysics
-from daskphys.physics.cost import Cost
+from daskphys.physics.cost import Cost, summed
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import NormalKind, joined
-from daskphys.physics.spaces import Images, Sensors
+from daskphys.physics.spaces import Images, Sensors, check_as_many
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import value
 from daskphys.physics.weighted import Weights, weighted_normal
@@ -181,7 +181,7 @@ class StackedPhysics(LinearPhysics):
 
     def _gram_cost(self, shape: Any, dtype: str) -> Cost:
         if self.normal_kind is not None:
-            return super()._gram_cost(shape, dtype)
+            return summed([s._gram_cost(shape, dtype) for s in blockcost.one_a_kind(self.sensors)], sums=1)
         return blockcost.total_cost(blockcost.gram_cost(self.sensors, shape, dtype), shape, dtype, Plain())
 
     # -- appearance ----------------------------------------------------------------------------------------
@@ -196,14 +196,6 @@ class StackedPhysics(LinearPhysics):
     def _thumbnails(self) -> list[tuple[str, Any]]:
         shown = [(i, s) for i, s in enumerate(self.sensors[:8]) if s._thumbnails()]
         return [(f"sensor {i}", s._thumbnails()[0][1]) for i, s in shown]
-
-
-def check_as_many(left: Any, right: Any) -> None:
-    """Refuse the sum of stacks of unlike many sensors."""
-    if len(left) != len(right):
-        raise ShapeError(
-            f"{left!r} + {right!r}: expected stacks of as many sensors, got {len(left)} and {len(right)}"
-        )
 
 
 # What a block of sensors computes.  The plain operator is one block; workers hold several.

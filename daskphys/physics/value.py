@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar, cast, dataclass_transform
 
 import numpy as np
@@ -114,9 +114,20 @@ def _kind(cls: Any) -> str:
 def _key(item: Any) -> Any:
     if isinstance(item, Value):
         return item._content()
+    return backend.digest(item) if backend.is_array(item) else plain_key(item, _key)
+
+
+def plain_key(item: Any, key: Callable[[Any], Any]) -> Any:
+    """A hashable key of what Python's own containers hold, by the `key` of their items; else the item itself."""
     if isinstance(item, tuple):
-        return tuple(_key(i) for i in item)
-    return backend.digest(item) if backend.is_array(item) else item
+        return tuple(map(key, item))
+    if isinstance(item, list):
+        return ("list", *map(key, item))
+    if isinstance(item, set | frozenset):
+        return frozenset(map(key, item))
+    if isinstance(item, dict):  # equal whatever the order of its keys; which need not compare with each other
+        return ("dict", *sorted(((key(k), key(v)) for k, v in item.items()), key=lambda pair: repr(pair[0])))
+    return item
 
 
 def _moved(item: Any, device: str) -> Any:

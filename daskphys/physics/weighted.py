@@ -10,6 +10,9 @@ from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, describe
 from daskphys.physics.algebra import GramHooks
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.blockcost import gram_cost, total_cost
+from daskphys.physics.cost import Cost
+from daskphys.physics.transform import Plain
 from daskphys.physics.value import value
 
 Weights = tuple[float, ...]
@@ -29,6 +32,10 @@ class WeightedGram(GramHooks, LinearPhysics):
 
     def _forward(self, x: Any) -> Any:
         return self.parent._gram(x, self.weights)
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        parts = gram_cost(tuple(self.parent), shape, dtype)
+        return total_cost(parts, shape, dtype, Plain())
 
     def __repr__(self) -> str:
         return f"{self.parent!r}.H @ weights @ {self.parent!r}"

@@ -12,12 +12,21 @@ import pytest
 from distributed import LocalCluster
 
 from daskphys import optim
-from daskphys.distributed import DistributedContext, distribute
+from daskphys.distributed import DistributedContext, distribute, memory
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.memory import Peak, held_now, room
-from daskphys.errors import MemoryPlanError, NotClosedFormError, ParameterError, ShapeError
-from daskphys.physics import Blur, gaussian_blur, stack
+from daskphys.distributed.pricing import price
+from daskphys.errors import (
+    DtypeError,
+    MemoryPlanError,
+    NotClosedFormError,
+    ParameterError,
+    ShapeError,
+    UnknownKeywordError,
+)
+from daskphys.physics import Blur, Diagonal, Identity, gaussian_blur, stack
 from tests.cases import raises
+from tests.operators import NonUniformFourier, points
 
 M = 1 << 20
 TREE, WORKERS = "A_adjoint_A by the tree", "A_adjoint_A on the workers"
@@ -58,6 +67,74 @@ def test_a_plan_has_the_tasks_transforms_and_bytes_of_the_call(processes, image,
     )  # Dask adds 1 kB a thing
     placed = {w.name: [i for start, stop in w.sensors for i in range(start, stop)] for w in plan.workers}
     assert placed == D.placement
+
+
+UNLIKE = stack(
+    Diagonal(np.linspace(0, 1, 61 * 48).reshape(61, 48)),
+    *[Blur(gaussian_blur(1.0 + i)) for i in range(3)],
+    Identity(0.5),
+    Diagonal(np.linspace(1, 2, 48)),
+)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("method", ["A_adjoint_A", WORKERS])
+def test_a_plan_of_unlike_kinds_is_that_of_the_call(processes, image, method, chunked):
+    """Sensor 0 is a mask, which needs no FFT; the merged operator has one of each kind and needs two."""
+    D, how = distribute(UNLIKE, processes), "workers" if method == WORKERS else "auto"
+    if chunked:
+        plan = D.plan(da.from_array(image, chunks=(1, -1, -1)), method, calibrate=False)
+        assert plan.transforms == 2 * 3
+        return
+    D.A_adjoint_A(image, method=how)
+    plan = D.plan(image, method, calibrate=False)
+    D.A_adjoint_A(image, method=how)
+    report = D.report()
+    assert (plan.tasks, plan.transforms) == (report.tasks, report.transforms)
+    assert plan.transforms == (4 if how == "workers" else 2)
+    assert (plan.sent, plan.returned) == (report.bytes_sent, report.bytes_returned)
+
+
+def test_the_setup_of_unlike_kinds_moves_what_is_planned(processes, image):
+    D = distribute(UNLIKE, processes)
+    plan = D.plan(image.shape[1:], "normal", calibrate=False)
+    D.normal(image.shape)
+    report = D.report()
+    assert plan.tasks == report.tasks
+    assert abs(plan.between - report.bytes_between) <= 0.02 * report.bytes_between + 10_000
+    assert abs(plan.returned - report.bytes_returned) <= 0.02 * report.bytes_returned + 10_000
+
+
+def test_a_complex_result_of_a_merged_product_is_planned_and_reported(processes):
+    rng = np.random.default_rng(0)
+    D = distribute(stack(*[NonUniformFourier(points(40, 2, seed=i), (16, 17)) for i in range(3)]), processes)
+    assert D.normal_kind.makes_complex
+    x = rng.random((2, 16, 17), dtype=np.float32)
+    D.A_adjoint_A(x, method="workers")
+    plan = D.plan(x, WORKERS, calibrate=False)
+    result = D.A_adjoint_A(x, method="workers")
+    report = D.report()
+    assert (
+        (report.bytes_sent, report.bytes_returned) == (x.nbytes, result.nbytes) == (plan.sent, plan.returned)
+    )
+    assert result.nbytes == 2 * x.nbytes
+    assert plan.transforms == report.transforms
+    assert D.plan(x, TREE, calibrate=False).returned == result.nbytes
+
+
+def test_a_plan_of_a_call_that_raises_raises(processes, image, mixed, blurs):
+    D = distribute(mixed, processes)
+    for method in (WORKERS, "normal"):
+        with pytest.raises(NotClosedFormError):
+            D.plan(image, method, calibrate=False)
+    B = distribute(blurs, processes)
+    for given in (np.ones((3, 61, 48), int), da.ones((3, 61, 48), chunks=-1, dtype="int64")):
+        with pytest.raises(DtypeError, match="int64"):
+            B.plan(given, calibrate=False)
+    with pytest.raises(DtypeError, match="int64"):
+        B.plan([np.ones((61, 48), int)] * 7, "A_adjoint", calibrate=False)
+    with raises(UnknownKeywordError, "rtoll", "rtol"):
+        B.A_dagger(B(image), rtoll=0.1)
 
 
 def test_planning_submits_nothing_and_computes_nothing(processes, image, blurs):
@@ -251,15 +328,62 @@ def test_a_worker_without_a_limit_refuses_nothing():
     assert not Peak(10, 20, 30, 59).fits
 
 
-def test_a_small_call_is_looked_at_once(threads, image, blurs):
+def test_a_small_call_is_priced_once(threads, image, blurs, monkeypatch):
     D = distribute(blurs, threads)
     D(image)
-    guard, blocks = D.runner.guard, D.holding.groups()
-    begin, times = time.perf_counter(), 200
-    for _ in range(times):
-        guard.check("A", blocks, D.holding.workers, image)
-    assert len(guard._fits) == 1
-    assert (time.perf_counter() - begin) / times < 2e-3  # ten times what it may take on a quiet machine
+    priced = []
+    monkeypatch.setattr(memory, "price", lambda *what: priced.append(what) or price(*what))
+    for _ in range(3):
+        D(image)
+    assert not priced
+    D(image[:, :-1])
+    assert len(priced) == 1
+
+
+def ballast(mebibytes, dask_worker=None):
+    dask_worker.ballast = np.ones(mebibytes << 20, np.uint8) if mebibytes else None
+
+
+def told(ctx, address, reached):
+    """Wait until the worker's last heartbeat says what `reached` wants."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if reached({w.address: w.used for w in ctx.workers().values()}[address] / M):
+            return
+        time.sleep(0.1)
+    raise AssertionError("no such heartbeat")
+
+
+def test_what_a_worker_holds_is_looked_at_anew(small):
+    """A call that fitted is refused while another holds the memory, and runs again when it is free."""
+    D, x = distribute(blurs_of(2), small), np.ones((1500, 1500), np.float32)
+    small.client.run(ballast, 0)
+    D(x)
+    address = D.holding.blocks().homes[0]
+    before = D.plan(x, calibrate=False)
+    mine = max(w.memory.base for w in before.workers)
+    size = (before.workers[0].memory.room - mine) // M - 20
+    small.client.run(ballast, size, workers=[address])
+    try:
+        told(small, address, lambda used: used > mine / M + size - 20)
+        with pytest.raises(MemoryPlanError):
+            D(x)
+        now = D.plan(x, calibrate=False)
+        assert before.fits
+        assert not now.fits
+        assert max(w.memory.base for w in now.workers) > mine + (size - 20) * M
+    finally:
+        small.client.run(ballast, 0, workers=[address])
+    told(small, address, lambda used: used < mine / M + size - 20)
+    D(x)
+
+
+def test_the_vectors_of_a_solver_are_priced(small):
+    """Lanczos holds 36 images in double precision, which AᴴA alone does not need."""
+    D = distribute(stack(*[Blur(gaussian_blur(1.0 + i), padding="valid") for i in range(2)]), small)
+    assert D.plan((1000, 1000), TREE, dtype="float64", calibrate=False).fits
+    with pytest.raises(MemoryPlanError, match="Lanczos"):
+        D.compute_norm((1000, 1000))
 
 
 # -- where a merged product runs -----------------------------------------------------------------------------------------

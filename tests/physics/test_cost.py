@@ -8,9 +8,9 @@ import pytest
 
 from daskphys import backend
 from daskphys.pairwise import PairwiseSum, subtrees
-from daskphys.physics import Blur, gaussian_blur, stack
+from daskphys.physics import Blur, Diagonal, Identity, Toeplitz, gaussian_blur, stack
 from daskphys.physics.base import Gram
-from daskphys.physics.blockcost import adjoint_cost, forward_cost, gram_cost
+from daskphys.physics.blockcost import adjoint_cost, forward_cost, gram_cost, normal_cost
 from daskphys.physics.cache import derived
 from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.measurements import Measurements
@@ -88,6 +88,79 @@ def test_the_peak_is_what_is_said(padding, n, what):
     # Never less than is used.  Of one sensor more: its spectrum is made before there is a buffer and a result.
     assert measured <= said * 1.05
     assert said <= measured * (1.3 if n > 1 else 1.65)
+
+
+_SIZES = (120, 128)
+_MASK = Diagonal(np.random.default_rng(0).random(_SIZES))
+_LAGS = np.exp(-(np.hypot(*np.mgrid[-119:120, -127:128]) ** 2) / 50)
+_REAL = Toeplitz.from_kernel(_LAGS)
+_COMPLEX = Toeplitz.from_kernel(_LAGS * np.exp(0.3j * np.mgrid[-119:120, -127:128][1]))
+_FOURIER = Blur(gaussian_blur(1.0)).normal(_SIZES)
+VALUES = [Identity(2.0), _MASK, _FOURIER, _REAL, _COMPLEX, _MASK + _FOURIER, _REAL + _MASK + _FOURIER]
+
+
+@pytest.mark.parametrize("N", VALUES, ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
+def test_normal_values_say_their_transforms_and_their_peak(N, dtype):
+    shape = (3, *_SIZES)
+    x, cost = np.ones(shape, dtype), N._cost(shape, dtype)
+    N(x)  # makes what is kept
+    with backend.count_transforms() as count:
+        N(x)
+    measured, result = peak(lambda: N._forward(x))
+    assert (
+        (cost.transforms, cost.result)
+        == (count.total, result)
+        == (N.H._cost(shape, dtype).transforms, result)
+    )
+    said = cost.workspace + cost.result
+    assert measured <= said * 1.05 + (1 << 17)  # NumPy's own buffers, where it multiplies unlike dtypes
+    assert said <= measured * 1.6
+
+
+def test_unlike_sensors_that_merge_cost_one_product_a_kind():
+    A, shape = (
+        stack(_MASK, Blur(gaussian_blur(1.0)), Identity(0.5), Blur(gaussian_blur(2.0)), _MASK),
+        (3, *_SIZES),
+    )
+    cost, x = A._gram_cost(shape, "float32"), np.ones(shape, np.float32)
+    N = A.normal(shape)
+    A.A_adjoint_A(x)
+    with backend.count_transforms() as count:
+        A.A_adjoint_A(x)
+    assert (cost.transforms, cost.result) == (count.total, x.nbytes) == (2, x.nbytes)
+    assert normal_cost(A.sensors, _SIZES, "float64").result == N.nbytes * subtrees(0, 5)
+    for start in range(5):
+        for stop in range(start + 1, 6):  # a block makes no more than there is
+            assert normal_cost(A.sensors[start:stop], _SIZES, "float64", start).result <= N.nbytes * subtrees(
+                start, stop
+            )
+
+
+def test_an_operator_with_a_field_that_does_not_hash_is_priced():
+    from daskphys.physics import LinearPhysics, value
+
+    @value
+    class Scaled(LinearPhysics):
+        options: dict
+        more: object = None
+
+        def _forward(self, x):
+            return self.options["factor"] * x
+
+        def _adjoint(self, y, shape):
+            return self.options["factor"] * y
+
+    A = stack(
+        Scaled({"factor": 2}), Scaled({"factor": np.ones(8)}, bytearray(1)), Scaled({"factor": 2}, [{1}])
+    )
+    assert forward_cost(A.sensors, (8,), "float32", A.transform).result == 3 * 32
+    assert (
+        Scaled({"a": 1, "b": np.ones(2)})
+        == Scaled({"b": np.ones(2), "a": 1})
+        != Scaled({"a": 1, "b": np.zeros(2)})
+    )
+    assert hash(Scaled({"a": [1, {2}]})) == hash(Scaled({"a": [1, {2}]}))
 
 
 def test_a_block_has_as_many_partial_sums_as_it_has_whole_subtrees():

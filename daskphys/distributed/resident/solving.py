@@ -69,8 +69,12 @@ def solve(
     )
     settle(ctx.client)
     image = np.broadcast_to(np.zeros((), backend.dtype_name(given[0])), shape)
+    vectors = (
+        getattr(solver, "vectors", 1) * image.nbytes * (2 if form.wide and image.dtype.kind == "f" else 1)
+    )
     for method, value in ((f"A_adjoint in {title}", y), (f"A_adjoint_A in {title}", image)):
-        operator.runner.guard.check(method, operator.holding.groups(), operator.holding.workers, value)
+        blocks, workers = operator.holding.groups(), operator.holding.workers
+        operator.runner.guard.check(method, blocks, workers, value, beside=vectors)
 
     def attempt(number: int) -> tuple[Outcome, int]:
         attempted = _Attempt(operator.runner, f"{name}-{number}", progress)

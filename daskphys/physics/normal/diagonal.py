@@ -6,10 +6,12 @@ from typing import Any
 
 from daskphys import backend
 from daskphys.errors import ShapeError
+from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.spectral import Spectral
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import DIAGONAL, NormalKind
+from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
 
@@ -70,6 +72,11 @@ class Diagonal(Spectral):
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return self.multiply(y, conjugate=True)
+
+    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
+        result, kind = nbytes(shape, self._result_dtype(dtype)), backend.real_name(dtype)
+        kept = nbytes(tuple(self.entries.shape), kind if self.self_adjoint else backend.complex_name(kind))
+        return Cost(flops=result / 4, parameters=self.nbytes, kept=kept, result=result)
 
     def _range_shape(self, shape: Any) -> Any:
         own = tuple(self.entries.shape)

@@ -10,8 +10,10 @@ import numpy as np
 
 from daskphys.errors import ParameterError
 from daskphys.physics.checks import check_lam, check_rtol
+from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import IDENTITY, NormalKind
+from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
 
@@ -78,6 +80,10 @@ class Identity(NormalValue):
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return self.multiply(y)
+
+    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
+        result = nbytes(shape, dtype)
+        return Cost(flops=result / 4, parameters=self.nbytes, result=result)
 
     def _range_shape(self, shape: Any) -> Any:
         return shape

@@ -8,7 +8,9 @@ from typing import Any
 from daskphys.errors import NotClosedFormError, ParameterError
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.cost import Cost, summed
 from daskphys.physics.normal_kind import NormalKind, joined
+from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
 
@@ -143,6 +145,9 @@ class NormalSum(NormalValue):
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return self._forward(y)
+
+    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
+        return summed([t._cost(shape, dtype) for t in self.terms], sums=1)
 
     def _range_shape(self, shape: Any) -> Any:
         for term in self.terms:

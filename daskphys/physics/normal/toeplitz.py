@@ -7,12 +7,15 @@ from typing import Any
 
 from daskphys import backend, doors
 from daskphys.errors import NotClosedFormError, ParameterError, ShapeError
+from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.normal import half
 from daskphys.physics.normal.held import HeldArray
 from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, toeplitz
+from daskphys.physics.normalcost import padded_sizes, toeplitz_step
 from daskphys.physics.spaces import check_channels
+from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
 #: How far from Hermitian, relative to its norm, a kernel may be: non-uniform FFTs in single precision give 1e-5.
@@ -84,7 +87,7 @@ class Toeplitz(HeldArray):
 
         At least 3, so that the whole and the half spectrum have unlike lengths.
         """
-        return tuple(backend.fast_length(max(2 * int(n) - 1, 3)) for n in sizes)
+        return padded_sizes(sizes)
 
     @classmethod
     def from_kernel(cls, kernel: Any, ndim: int | None = None) -> Toeplitz:
@@ -150,6 +153,16 @@ class Toeplitz(HeldArray):
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return self._forward(y)
+
+    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
+        real = backend.real_name(dtype)
+        step = toeplitz_step(shape, dtype, len(self.sizes), not self._real)
+        result = nbytes(shape, self._result_dtype(dtype))
+        flops = 2 * step.flops + step.result
+        # The spectrum, and the same again while an axis of it is transformed; a pair comes together at the end.
+        workspace = 2 * step.result + (result if self._real and dtype != real else 0)
+        kept = nbytes(tuple(self.spectrum.shape), real)
+        return Cost(2 * step.transforms, flops, self.nbytes, kept, workspace, result)
 
     def _range_shape(self, shape: Any) -> Any:
         if tuple(shape[-len(self.sizes) :]) != self.sizes:
