@@ -45,8 +45,8 @@ def apply(operator: Any, value: Any) -> Any:
                 return Measurements(_of(i, s, value) for i, s in enumerate(operator))
             case NormalSum(terms=terms) | Adjoint(parent=NormalSum(terms=terms)):
                 return pairwise_sum(apply(term, value) for term in terms)
-            case Gram(parent=NormalSum() as total):
-                return apply(total, apply(total, value))
+            case Gram(parent=NormalSum() as merged):
+                return apply(merged, apply(merged, value))
             case Gram(parent=parent):
                 return apply(parent.H, apply(parent, value))
             case Adjoint(parent=StackedPhysics() as stack):

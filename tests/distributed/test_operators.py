@@ -124,7 +124,7 @@ def test_other_refusals(threads: DistributedContext, blurs: StackedPhysics) -> N
             distribute(lambda i: Blur(np.ones((3, 3))), threads, num_operators=n)
     with pytest.raises(ParameterError, match="7 operators"):
         distribute(blurs, threads, num_operators=6)
-    with pytest.raises(ParameterError, match="num_operators.*got True"):
+    with pytest.raises(ParameterError, match=r"num_operators.*got True"):
         distribute(lambda index: blurs[index], threads, num_operators=True)
 
 
