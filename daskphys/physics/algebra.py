@@ -21,6 +21,7 @@ from daskphys.physics.hooks import Hooks
 from daskphys.physics.normal_kind import NormalKind, has_closed_form
 from daskphys.physics.spaces import Images, Sensors, shape_of
 from daskphys.physics.stencil import Stencil
+from daskphys.physics.system import gram_dtype
 from daskphys.physics.transform import After, Plain, Transform
 
 
@@ -240,8 +241,7 @@ class GramHooks(GramCost):
         return shape
 
     def _result_dtype(self, dtype: str) -> str:
-        kind = self.parent.normal_kind
-        return self.parent._result_dtype(dtype) if kind is None else kind.result_dtype(dtype)
+        return gram_dtype(self.parent, dtype)
 
     def __repr__(self) -> str:
         return f"{self.parent!r}.H @ {self.parent!r}"

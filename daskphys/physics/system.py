@@ -56,6 +56,12 @@ class LocalSystem:
         return self._operator._gram(p)
 
 
+def gram_dtype(operator: Any, dtype: str) -> str:
+    """The dtype of AᴴA x for x of `dtype`: merged, it may be real where A x is complex."""
+    kind = operator.normal_kind
+    return str(operator._result_dtype(dtype) if kind is None else kind.result_dtype(dtype))
+
+
 def check_finite(value: Any, owner: str, name: str) -> None:
     """Refuse NaN and infinity, which an iteration would spread over the whole solution."""
     many = isinstance(value, Measurements)
