@@ -50,7 +50,9 @@ class LocalSystem:
     def _seen(self) -> tuple[Scalars, Any]:
         return inner(self._u, self._u, self._scalars), self._operator._adjoint(self._u, self._shape)
 
-    def normal(self, p: Any) -> Any:
+    def normal(self, p: Any, weights: Any = None) -> Any:
+        if weights is not None:
+            return self._operator._gram(p, weights)
         if self._operator.normal_kind is not None:
             return self._operator._normal(self._shape)._forward(p)
         return self._operator._gram(p)
