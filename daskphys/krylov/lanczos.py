@@ -17,8 +17,8 @@ class Lanczos:
     """The largest eigenvalue of AᴴA, as `Solution.value`, from a start vector `x0`; uses `normal` alone.
 
     Each new vector is orthogonalised against the last two, of which it has the most, and then against all that are
-    kept.  When there are `kept` of them, a third, the Ritz vectors of the largest eigenvalues, go on.  The residual is ‖AᴴA q − θ q‖ / θ of the Ritz pair (θ, q),
-    which comes from the small matrix as |β s|: there is an eigenvalue within that relative distance of θ.
+    kept.  When there are `kept` of them, a third, the Ritz vectors of the largest eigenvalues, go on.  The residual
+    is ‖AᴴA q − θ q‖ / θ of the Ritz pair (θ, q), which comes from the small matrix as |β s|: there is an eigenvalue within that relative distance of θ.
     (The distance to it is about the square of that, once the gap to the next is wider.)
 
     Parameters
@@ -28,7 +28,8 @@ class Lanczos:
     max_iter
         How many products at most.
     kept
-        How many vectors there are at most, which bounds the memory.
+        How many vectors the basis has at most.  At a restart the old and the new one exist together: with the product
+        and a temporary ``kept + kept // 3 + 2`` vectors of the image's size, in the precision of `x0`.
 
     References
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -199,7 +199,20 @@ class Hooks(Value, abc.ABC):
 
         `y` and `x0` are in the dtype of the solution (`system.as_result`); `y` is None for `Lanczos`.
         """
+        for part in self._distant():
+            part._iterated_from_here()
         return solver(LocalSystem(self, y, shape), x0, progress)
+
+    def _distant(self) -> Iterator[Hooks]:
+        """The operators of which this one is made whose products are calls to other machines."""
+        for name, field in vars(self).items():
+            if not name.startswith("_"):
+                for item in field if isinstance(field, tuple) else (field,):
+                    if isinstance(item, Hooks):
+                        yield from item._distant()
+
+    def _iterated_from_here(self) -> None:
+        """Say that a solver makes such a call at each iteration."""
 
     def _not_closed(self, what: str) -> NotClosedFormError:
         return NotClosedFormError(

@@ -13,7 +13,7 @@ from daskphys.krylov.lanczos import Lanczos
 from daskphys.krylov.lsmr import LSMR
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.measurements import Measurements
-from daskphys.physics.system import as_result, check_finite
+from daskphys.physics.system import as_result, check_finite, gram_dtype
 
 
 def solve(operator: Hooks, y: Any, shape: Any, rtol: float | None) -> Any:
@@ -64,8 +64,7 @@ def largest_eigenvalue(operator: Hooks, shape: Any, rtol: float) -> float:
     draw = np.random.default_rng(0).standard_normal
     many = isinstance(shape[0], tuple)
     start: Any = Measurements(map(draw, shape)) if many else draw(shape)
-    image = operator._gram(start)  # complex where the operator makes real images complex
-    if backend.is_complex(image[0] if many else image):
+    if gram_dtype(operator, "float64") != "float64":
         start = start + 0j
     solution = operator._solve(Lanczos(rtol), None, shape, start)
     if not solution.converged:

@@ -50,10 +50,18 @@ class LocalSystem:
     def _seen(self) -> tuple[Scalars, Any]:
         return inner(self._u, self._u, self._scalars), self._operator._adjoint(self._u, self._shape)
 
-    def normal(self, p: Any) -> Any:
+    def normal(self, p: Any, weights: Any = None) -> Any:
+        if weights is not None:
+            return self._operator._gram(p, weights)
         if self._operator.normal_kind is not None:
             return self._operator._normal(self._shape)._forward(p)
         return self._operator._gram(p)
+
+
+def gram_dtype(operator: Any, dtype: str) -> str:
+    """The dtype of AᴴA x for x of `dtype`: merged, it may be real where A x is complex."""
+    kind = operator.normal_kind
+    return str(operator._result_dtype(dtype) if kind is None else kind.result_dtype(dtype))
 
 
 def check_finite(value: Any, owner: str, name: str) -> None:

@@ -30,6 +30,10 @@ class WeightedGram(GramHooks, LinearPhysics):
         """Itself."""
         return self
 
+    @property
+    def _weights(self) -> Weights:
+        return self.weights
+
     def _forward(self, x: Any) -> Any:
         return self.parent._gram(x, self.weights)
 

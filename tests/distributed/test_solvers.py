@@ -5,6 +5,7 @@ import pytest
 
 from daskphys import optim
 from daskphys.distributed import distribute
+from daskphys.errors import FallbackWarning
 from daskphys.physics import Diagonal, Measurements, stack
 from daskphys.physics.base import PseudoInverse
 
@@ -42,8 +43,35 @@ def test_the_pseudo_inverse_and_the_norm_have_the_bits_of_the_plain_operator(pai
     A, D = pair
     x = image[0, :24, :20]
     same(D.A_dagger(A(x), rtol=1e-3), A.A_dagger(A(x), rtol=1e-3))
-    same(PseudoInverse(D, 1e-3).A_adjoint(x), PseudoInverse(A, 1e-3).A_adjoint(x))
+    with pytest.warns(FallbackWarning, match="at each iteration"):
+        got = PseudoInverse(D, 1e-3).A_adjoint(x)
+    same(got, PseudoInverse(A, 1e-3).A_adjoint(x))
     assert D.compute_norm(x.shape, rtol=1e-3) == A.compute_norm(x.shape, rtol=1e-3)
+
+
+@pytest.mark.parametrize("solve", [optim.cg, optim.lsmr])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_normal_operator_is_solved_on_the_workers(solve, weighted, pair, image):
+    A, D = pair
+    x, weights = image[:2, :24, :20], [0.5, 2, 0, 1, 3] if weighted else None
+    G, H = A.normal(x.shape, weights=weights), D.normal(x.shape, weights=weights)
+    for x0 in (None, x / 2):
+        same(solve(H, G(x), lam=LAM, rtol=1e-3, x0=x0), solve(G, G(x), lam=LAM, rtol=1e-3, x0=x0))
+        assert "of AᴴA" in D.report().method
+        assert D.report().tasks == 1
+    assert H.compute_norm((24, 20), rtol=1e-3) == G.compute_norm((24, 20), rtol=1e-3)
+    assert "Lanczos of AᴴA" in D.report().method
+
+
+def test_what_has_no_resident_solve_says_so_once(threads, mixed, image):
+    A, D = mixed, distribute(mixed, threads)
+    x = image[0, :24, :20]
+    with pytest.warns(FallbackWarning, match="DistributedPhysics.*calls to the cluster at each iteration"):
+        got = optim.cg(D.H, x, lam=LAM, rtol=1e-1)
+    same(got, optim.cg(A.H, x, lam=LAM, rtol=1e-1))
+    B = A[0]
+    same(optim.cg(B @ D.H, x, lam=LAM, rtol=1e-1), optim.cg(B @ A.H, x, lam=LAM, rtol=1e-1))
+    assert any("at each iteration" in note for note in D.report().notes)
 
 
 def test_what_merges_sends_nothing_an_iteration(threads, blurs, image):

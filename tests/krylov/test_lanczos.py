@@ -1,5 +1,7 @@
 """The largest eigenvalue against dense ones and ARPACK's."""
 
+import tracemalloc
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -95,3 +97,20 @@ def test_any_matrix(seed, n, kept):
     rng = np.random.default_rng(seed)
     A = matrix(rng, n + 3, n, rank=int(rng.integers(1, n + 1)), condition=5)
     assert largest(A, kept=kept).value == pytest.approx(np.linalg.norm(A, 2) ** 2, rel=1e-9)
+
+
+@pytest.mark.parametrize("kept", [12, 24])
+def test_memory_is_what_the_docstring_says(kept, rng):
+    class Weights:
+        def normal(self, p):
+            return p * weights
+
+    weights, start = rng.random(100_000), rng.standard_normal(100_000)
+    tracemalloc.start()
+    try:
+        Lanczos(rtol=0.0, max_iter=kept + 5, kept=kept)(Weights(), start)
+        vectors = tracemalloc.get_traced_memory()[1] / start.nbytes
+    finally:
+        tracemalloc.stop()
+    bound = kept + kept // 3 + 2
+    assert bound - 1 < vectors < bound + 0.5

@@ -92,8 +92,9 @@ class Run:
         images = adjoint_parts(self.sensors, u, self._form.shape, self.transform, self.start)
         return Sums(images, squares.parts)
 
-    def gram(self, p: Any) -> Sums:
-        return Sums(gram_parts(self.sensors, p, self.start))
+    def gram(self, p: Any, weights: Any) -> Sums:
+        own = None if weights is None else weights[slice(*self.bound)]
+        return Sums(gram_parts(self.sensors, p, self.start, own))
 
 
 class Part:
@@ -120,9 +121,9 @@ class Part:
         """U ← A v − scale · U."""
         return self._each(lambda run, x: run.step(x, scale), v)
 
-    def gram(self, p: Any) -> Sums:
-        """AᴴA p."""
-        return self._each(lambda run, x: run.gram(x), p)
+    def gram(self, p: Any, weights: Any = None) -> Sums:
+        """AᴴA p, where `weights` has one for each sensor of the whole stack."""
+        return self._each(lambda run, x: run.gram(x, weights), p)
 
     def _each(self, f: Callable[[Run, Any], Sums], x: Any) -> Sums:
         total = Sums()

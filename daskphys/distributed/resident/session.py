@@ -96,7 +96,9 @@ class Session:
         """The partial sums of this worker's sensors; in a thread that may compute."""
         if what == "begin":
             return self.part.begin(arrays.get("x0"), self._measured())
-        return self.part.step(arrays["v"], arrays["scale"]) if what == "step" else self.part.gram(arrays["p"])
+        if what == "step":
+            return self.part.step(arrays["v"], arrays["scale"])
+        return self.part.gram(arrays["p"], arrays.get("weights"))
 
     def _measured(self) -> dict[int, Any]:
         missing = {i for run in self.part.runs for i in range(*run.bound)} - set(self.y)

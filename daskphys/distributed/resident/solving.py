@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ from daskphys.distributed.resident.task import Outcome, run_solver
 from daskphys.distributed.resident.tree import Block
 from daskphys.distributed.runner import Runner
 from daskphys.distributed.waiting import WATCH, WorkersGone, until_done, wait_here
+from daskphys.errors import FallbackWarning
 from daskphys.krylov.system import Progress, Solution
 from daskphys.markup import counted
 from daskphys.physics.system import scalars_shape
@@ -98,6 +100,24 @@ def solve(
         blocks=tuple(Entry(s.worker, *run) for s in shares for run in s.runs),
     )
     return replace(solution, x=backend.like(solution.x, given[0])) if given else solution
+
+
+_CALLS = "a solver iterates in this process, with calls to the cluster at each iteration"
+
+
+def warn_of_calls(operator: Any) -> None:
+    """Say once of an operator that what is made of it has no resident solve."""
+    if operator.__dict__.get("_warned_of_calls"):
+        return
+    operator.__dict__["_warned_of_calls"] = True
+    if _CALLS not in operator.ctx.fallbacks:
+        operator.ctx.fallbacks.append(_CALLS)
+    warnings.warn(
+        f"{operator!r}: {_CALLS}: a solve runs on the workers for a distributed operator D, its multiples, D @ B and "
+        f"AᴴA of it, not for an adjoint, or a product or sum in which D is one part",
+        FallbackWarning,
+        stacklevel=2,
+    )
 
 
 class _Raised(Exception):

@@ -103,10 +103,11 @@ class ResidentSystem:
         sums = self._product(what, arrays)
         return _total(sums.squares), self._open.part.lowered(_total(sums.images))
 
-    def normal(self, p: Any) -> Any:
+    def normal(self, p: Any, weights: Any = None) -> Any:
+        arrays = {"p": p} if weights is None else {"p": p, "weights": weights}
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                return _total(self._product("gram", {"p": p}).images)
+                return _total(self._product("gram", arrays).images)
             except PeerLost as error:
                 if attempt == MAX_ATTEMPTS:
                     raise
