@@ -18,7 +18,6 @@ from daskphys.errors import MemoryPlanError
 from daskphys.graph.plan import pencil_peak
 from daskphys.markup import bytes_text
 
-
 #: Bytes that P2P fills on a worker before it waits: its buffers for sending and for storing.
 Buffers = tuple[int, int]
 
@@ -98,15 +97,8 @@ def check_rechunk(
             continue
         comm, storage = buffers[address]
         held = worker["metrics"].get("memory", 0)  # none before its first heartbeat
-        needed = held + pencil_peak(
-            shape,
-            dtype,
-            chunks,
-            len(workers),
-            threads=worker["nthreads"],
-            comm_buffer=comm,
-            storage_buffer=storage,
-        )
+        own = {"threads": worker["nthreads"], "comm_buffer": comm, "storage_buffer": storage}
+        needed = held + pencil_peak(shape, dtype, chunks, len(workers), **own)
         available = int(worker["memory_limit"] * fraction)
         if needed > available:
             error = MemoryPlanError(

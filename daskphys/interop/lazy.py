@@ -45,15 +45,13 @@ def apply(operator: Any, value: Any) -> Any:
                 return Measurements(_of(i, s, value) for i, s in enumerate(operator))
             case NormalSum(terms=terms) | Adjoint(parent=NormalSum(terms=terms)):
                 return pairwise_sum(apply(term, value) for term in terms)
-            case Gram(parent=NormalSum() as total):
-                return apply(total, apply(total, value))
+            case Gram(parent=NormalSum() as merged):
+                return apply(merged, apply(merged, value))
             case Gram(parent=parent):
                 return apply(parent.H, apply(parent, value))
             case Adjoint(parent=StackedPhysics() as stack):
                 y = widened(value, stack._result_dtype)
-                return pairwise_sum(
-                    _of(i, s.H, own) for i, (s, own) in enumerate(zip(stack, y, strict=True))
-                )
+                return pairwise_sum(_of(i, s.H, own) for i, (s, own) in enumerate(zip(stack, y, strict=True)))
             case WeightedGram(parent=StackedPhysics() as stack, weights=weights):
                 return pairwise_sum(
                     w * _of(i, Gram(s), value) for i, (w, s) in enumerate(zip(weights, stack, strict=True))

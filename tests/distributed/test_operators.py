@@ -119,7 +119,7 @@ def test_other_refusals(threads: DistributedContext, blurs: StackedPhysics) -> N
         distribute(blurs, threads, replicas=4)
     with pytest.raises(ParameterError, match="7 operators"):
         distribute(blurs, threads, num_operators=6)
-    with pytest.raises(ParameterError, match="num_operators.*got True"):
+    with pytest.raises(ParameterError, match=r"num_operators.*got True"):
         distribute(lambda index: blurs[index], threads, num_operators=True)
 
 
