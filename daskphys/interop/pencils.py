@@ -29,7 +29,7 @@ from daskphys.interop.chunks import aligned
 from daskphys.interop.penciltasks import Band
 from daskphys.interop.sources import rechunked
 from daskphys.interop.tiles import kernel_task, stacked
-from daskphys.interop.tiling import SENSORS, spans, stencils_of
+from daskphys.interop.tiling import SENSORS, bands, evenly, spans, stencils_of
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.base import Adjoint, Gram, LinearPhysics, PseudoInverse
 from daskphys.physics.measurements import Measurements
@@ -107,8 +107,8 @@ class Pencils:
         own = math.prod(max(c) for c in x.chunks[self.lead :])
         most = PENCIL_BYTES // np.dtype(backend.complex_name(x.dtype.name)).itemsize
         samples = max(1, min(max(own, math.prod(half) // PENCILS), most))
-        self.rows = _cut(self.sizes[0], samples // math.prod(half[1:]) or 1)
-        self.bands = _bands(half[1:], samples // half[0] or 1)
+        self.rows = evenly(self.sizes[0], samples // math.prod(half[1:]) or 1)
+        self.bands = bands(half[1:], samples // half[0] or 1)
         self.real, self.kind = backend.real_name(x.dtype.name), backend.complex_name(x.dtype.name)
         self._meta = x._meta
         if ndim > 1:
@@ -181,20 +181,6 @@ class Pencils:
     def _like(self, dtype: str, ndim: int | None = None) -> Any:
         shape = (0,) * (self.lead + self.ndim if ndim is None else ndim)
         return backend.namespace(self._meta).zeros(shape, dtype=dtype)
-
-
-def _cut(n: int, width: int) -> tuple[int, ...]:
-    count = -(-n // max(1, min(n, width)))
-    return tuple(n // count + (i < n % count) for i in range(count))
-
-
-def _bands(half: tuple[int, ...], samples: int) -> tuple[tuple[int, ...], ...]:
-    """The chunks along the axes but the first; whole from the last one on, as far as `samples` go."""
-    bands: list[tuple[int, ...]] = []
-    for n in reversed(half):
-        bands.insert(0, _cut(n, samples))
-        samples = max(1, samples // n)
-    return tuple(bands)
 
 
 # -- products ----------------------------------------------------------------------------------------------
