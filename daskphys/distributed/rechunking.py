@@ -99,15 +99,8 @@ def check_rechunk(
             continue
         comm, storage = buffers[address]
         held = worker["metrics"].get("memory", 0)  # none before its first heartbeat
-        needed = held + pencil_peak(
-            shape,
-            dtype,
-            chunks,
-            len(workers),
-            threads=worker["nthreads"],
-            comm_buffer=comm,
-            storage_buffer=storage,
-        )
+        own = {"threads": worker["nthreads"], "comm_buffer": comm, "storage_buffer": storage}
+        needed = held + pencil_peak(shape, dtype, chunks, len(workers), **own)
         available = int(worker["memory_limit"] * fraction)
         if needed > available:
             raise too_large(

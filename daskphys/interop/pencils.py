@@ -26,17 +26,16 @@ from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.interop import penciltasks as tasks
 from daskphys.interop.blocks import begin
 from daskphys.interop.chunks import aligned
+from daskphys.interop.penciltasks import Band
 from daskphys.interop.sources import rechunked
 from daskphys.interop.tiles import kernel_task, stacked
-from daskphys.interop.tiling import SENSORS, spans, stencils_of
+from daskphys.interop.tiling import SENSORS, bands, evenly, spans, stencils_of
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.base import Adjoint, Gram, LinearPhysics, PseudoInverse
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal import FourierMultiplier
 from daskphys.physics.normal.spectral import fft_rounding_units
 from daskphys.physics.weighted import WeightedGram
-
-Band = tuple[tuple[int, int], ...]
 
 #: Bytes of a pencil of the half spectrum at most.  A task holds about three, and a worker's part of a
 #: rechunk lies in its memory beside them.
@@ -53,8 +52,7 @@ def apply(operator: Any, value: Any) -> Any:
             return _held(operator, value)
         case Gram(parent=FourierMultiplier() as parent):
             return _held(parent._normal(value.shape), value)
-    views = Adjoint | Gram | WeightedGram | PseudoInverse
-    physics: Any = operator.parent if isinstance(operator, views) else operator
+    physics = _parent(operator)
     if not _periodic(physics):
         return None
     match operator:
@@ -67,12 +65,17 @@ def apply(operator: Any, value: Any) -> Any:
     return y if isinstance(physics, SENSORS) else y[0]
 
 
+def _parent(operator: Any) -> Any:
+    """The operator of which another is the adjoint, AᴴA or the inverse."""
+    return (
+        operator.parent if isinstance(operator, Adjoint | Gram | WeightedGram | PseudoInverse) else operator
+    )
+
+
 def _periodic(physics: LinearPhysics) -> bool:
     """Whether every sensor is a convolution with a real kernel and a periodic border."""
-    stencils = stencils_of(physics) or ()
-    return bool(stencils) and all(
-        s.padding == "circular" and not backend.is_complex(s.kernel) for s in stencils
-    )
+    found = stencils_of(physics) or ()
+    return bool(found) and all(s.padding == "circular" and not backend.is_complex(s.kernel) for s in found)
 
 
 # -- there and back ----------------------------------------------------------------------------------------
@@ -84,13 +87,11 @@ class Pencils:
     Parameters
     ----------
     operator
-        The operator, for messages.
+        The operator, for messages; a distributed one is computed by its own client.
     x
         An array of the image's shape and precision.
     ndim
         The number of spatial axes.
-    physics
-        The operator whose product it is: a distributed one is computed by its own client.
 
     Raises
     ------
@@ -98,7 +99,7 @@ class Pencils:
         The workers of that client, else of the current one, have not the memory to rechunk it.
     """
 
-    def __init__(self, operator: Any, x: Any, ndim: int, physics: Any = None) -> None:
+    def __init__(self, operator: Any, x: Any, ndim: int) -> None:
         self.ndim, self.chunks, self.sizes = ndim, x.chunks, tuple(x.shape[-ndim:])
         self.complex = x.dtype.kind == "c"
         self.lead = x.ndim - ndim
@@ -106,13 +107,14 @@ class Pencils:
         own = math.prod(max(c) for c in x.chunks[self.lead :])
         most = PENCIL_BYTES // np.dtype(backend.complex_name(x.dtype.name)).itemsize
         samples = max(1, min(max(own, math.prod(half) // PENCILS), most))
-        self.rows = _cut(self.sizes[0], samples // math.prod(half[1:]) or 1)
-        self.bands = _bands(half[1:], samples // half[0] or 1)
+        self.rows = evenly(self.sizes[0], samples // math.prod(half[1:]) or 1)
+        self.bands = bands(half[1:], samples // half[0] or 1)
         self.real, self.kind = backend.real_name(x.dtype.name), backend.complex_name(x.dtype.name)
         self._meta = x._meta
         if ndim > 1:
             lead = ((2,),) * self.complex + x.chunks[: self.lead]
             chunks = (*lead, self.rows, *((n,) for n in half[1:]))
+            physics = _parent(operator)
             client = physics.ctx.client if isinstance(physics, DistributedPhysics) else None
             check_rechunk(repr(operator), tuple(map(sum, chunks)), self.kind, chunks, client)
 
@@ -181,20 +183,6 @@ class Pencils:
         return backend.namespace(self._meta).zeros(shape, dtype=dtype)
 
 
-def _cut(n: int, width: int) -> tuple[int, ...]:
-    count = -(-n // max(1, min(n, width)))
-    return tuple(n // count + (i < n % count) for i in range(count))
-
-
-def _bands(half: tuple[int, ...], samples: int) -> tuple[tuple[int, ...], ...]:
-    """The chunks along the axes but the first; whole from the last one on, as far as `samples` go."""
-    bands: list[tuple[int, ...]] = []
-    for n in reversed(half):
-        bands.insert(0, _cut(n, samples))
-        samples = max(1, samples // n)
-    return tuple(bands)
-
-
 # -- products ----------------------------------------------------------------------------------------------
 
 
@@ -222,7 +210,7 @@ def _held(operator: Any, x: Any) -> Any:
 def _forward(physics: Any, x: Any) -> Measurements:
     (x,), _ = aligned(physics, x, _ndim(physics))
     builder, call, blocks = begin("forward-pencils", physics, [x])
-    pencils = Pencils(physics, x, _ndim(physics), physics)
+    pencils = Pencils(physics, x, _ndim(physics))
     z = pencils.there(x)
     names = _add_transfers(builder, call, blocks, pencils, [z] * len(physics), conjugate=False)
     graph = builder.build([z])
@@ -234,7 +222,7 @@ def _back(operator: Any, physics: Any, y: Measurements) -> Any:
     inputs, _ = aligned(physics.H, y, _ndim(physics))
     inputs = [a.rechunk(inputs[0].chunks) for a in inputs]
     builder, call, blocks = begin("adjoint-pencils", operator, inputs, physics)
-    pencils = Pencils(operator, inputs[0], _ndim(physics), physics)
+    pencils = Pencils(operator, inputs[0], _ndim(physics))
     spectra = [pencils.there(a) for a in inputs]
     names = _add_transfers(builder, call, blocks, pencils, spectra, conjugate=True)
     graph = builder.build(spectra)
@@ -247,10 +235,9 @@ def _back(operator: Any, physics: Any, y: Measurements) -> Any:
 def _gram(operator: Gram | WeightedGram, physics: Any, x: Any) -> Any:
     (x,), _ = aligned(physics, x, _ndim(physics))
     builder, call, blocks = begin("gram-pencils", operator, [x], physics)
-    pencils, name = Pencils(physics, x, _ndim(physics), physics), f"times-{call}"
+    pencils, name = Pencils(physics, x, _ndim(physics)), f"times-{call}"
     weights = operator.weights if isinstance(operator, WeightedGram) else None
-    kernel = kernel_task(builder, call, blocks, real=True, weights=weights)
-    z = pencils.there(x)
+    kernel, z = kernel_task(builder, call, blocks, real=True, weights=weights), pencils.there(x)
     pencils.multiply(
         builder, name, z, lambda band: (tasks.run_normal, kernel, pencils.sizes, band, pencils.real)
     )

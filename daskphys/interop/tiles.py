@@ -185,15 +185,8 @@ def _add_sums(
             tile = needs.tile([place.box] * (bound[1] - bound[0]), plan, bound[0], blocks.device)
             last = bound is blocks.bounds[-1]
             layer = name if last else f"{name}-{bound[0]}"
-            args = (
-                block,
-                needs.refs,
-                [made[b] for b in earlier],
-                tile,
-                product,
-                last,
-                of_block(weights, bound),
-            )
+            own = of_block(weights, bound)
+            args = (block, needs.refs, [made[b] for b in earlier], tile, product, last, own)
             made.append(
                 builder.add((layer, *place.index), tiletasks.run_sum, *args, worker=home, layer=layer)
             )

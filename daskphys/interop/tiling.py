@@ -1,4 +1,4 @@
-"""How an image is cut into tiles: by the chunks that a Dask array has, merged where they are too small."""
+"""How an image is cut into tiles, by the chunks that it has, merged where they are too small; and into pencils."""
 
 from __future__ import annotations
 
@@ -155,3 +155,18 @@ def merged(chunks: Chunks, least: int) -> Chunks:
 def spans(chunks: Chunks) -> Box:
     """Start and stop of each chunk."""
     return tuple(itertools.pairwise((0, *itertools.accumulate(chunks))))
+
+
+def evenly(n: int, width: int) -> Chunks:
+    """`n` in chunks of at most `width` samples that differ by one at most."""
+    count = -(-n // max(1, min(n, width)))
+    return tuple(n // count + (i < n % count) for i in range(count))
+
+
+def bands(half: Chunks, samples: int) -> tuple[Chunks, ...]:
+    """The chunks of a half spectrum along the axes but the first; whole from the last one on, as far as `samples` go."""
+    made: list[Chunks] = []
+    for n in reversed(half):
+        made.insert(0, evenly(n, samples))
+        samples = max(1, samples // n)
+    return tuple(made)

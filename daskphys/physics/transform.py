@@ -95,9 +95,7 @@ class RealFFT(Transform):
     def join(self, other: Transform) -> Transform:
         if isinstance(other, RealFFT):
             return super().join(other)
-        return other.join(
-            self
-        )  # an extended image knows whether its sensors can start from the image's own grid
+        return other.join(self)  # an extended image knows whether the image's own grid serves its sensors too
 
     def lift(self, x: Any) -> Any:
         return backend.rfftn(as_pair(x), self.ndim)

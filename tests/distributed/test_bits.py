@@ -13,7 +13,7 @@ from distributed import LocalCluster
 from daskphys.distributed import DistributedContext, calls, distribute
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.graph.builder import GraphBuilder
-from daskphys.physics import Measurements, StackedPhysics
+from daskphys.physics import Blur, Measurements, StackedPhysics, stack
 
 
 def results(physics: Any, x: np.ndarray) -> dict[str, list[np.ndarray]]:
@@ -72,6 +72,19 @@ def test_the_cut_changes_no_bit(
     assert_same_bits(results(distribute(blurs, threads, chunks=chunks), image), results(blurs, image))
     if not isinstance(chunks, tuple):
         assert_same_bits(results(distribute(mixed, threads, chunks=chunks), image), results(mixed, image))
+
+
+@pytest.mark.parametrize("chunks", [1, 4, (1, 3), (2, 2), (3, 1)])
+def test_the_cut_of_blurs_among_multipliers(
+    threads: DistributedContext, blurs: StackedPhysics, image: np.ndarray, chunks: Any
+) -> None:
+    """All start from one spectrum, though blocks of blurs alone would start from another."""
+    F = Blur(np.ones((3, 3))).normal(image.shape)
+    plain = stack(blurs[0], F, blurs[1], F)
+    D = distribute(plain.physics_list.__getitem__, threads, num_operators=4, chunks=chunks)
+    y = plain(image)
+    np.testing.assert_array_equal(D.A_adjoint(y), plain.A_adjoint(y))
+    assert D.transform == plain.transform
 
 
 def test_the_tree_forced(threads: DistributedContext, blurs: StackedPhysics, image: np.ndarray) -> None:

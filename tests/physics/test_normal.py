@@ -192,3 +192,26 @@ def test_the_cut_does_not_depend_on_the_batch():
     A = Blur(np.array([0.5 + small / 2, 0.5 - small / 2]), ndim=1)
     y = np.tile(np.array([1, -1, 1, -1], np.float32), (64, 1))
     np.testing.assert_array_equal(A.A_dagger(y)[0], A.A_dagger(y[0]))
+
+
+@pytest.mark.parametrize("sizes", [(5,), (6,), (6, 7), (6, 8), (4, 5, 6)])
+def test_a_half_spectrum_is_that_of_a_real_kernel(sizes):
+    """What is not would have an adjoint that is not the transpose: real images see but a part of it."""
+    rng = np.random.default_rng(2)
+    spectrum = np.fft.rfftn(rng.normal(size=(3, *sizes)), axes=tuple(range(-len(sizes), 0)))
+    noisy = spectrum.astype(np.complex64).astype(np.complex128)  # as one from single precision
+    for good in (spectrum, noisy, abs(spectrum) ** 2):
+        FourierMultiplier(good, sizes)
+    for column in (0, -1) if sizes[-1] % 2 == 0 else (0,):
+        bad = spectrum.copy()
+        bad[(..., *(0,) * (len(sizes) - 1), column)] += 1j
+        with pytest.raises(ParameterError, match=r"half spectrum of a real kernel.*off by .*rfftn"):
+            FourierMultiplier(bad, sizes)
+    if len(sizes) > 1:
+        bad = abs(spectrum) ** 2
+        bad[..., 1, 0] += 10.0  # and not at the opposite frequency
+        with pytest.raises(ParameterError, match="real kernel"):
+            FourierMultiplier(bad, sizes)
+    bad = spectrum.copy()
+    bad[..., -2 if sizes[-1] % 2 == 0 else -1] += 1j  # any other column is free
+    FourierMultiplier(bad, sizes)

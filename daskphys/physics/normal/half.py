@@ -1,4 +1,4 @@
-"""Sums over a whole spectrum of which one half, or all, is stored."""
+"""Half spectra, of which one stands for all: sums over the whole, and whether it is that of a real kernel."""
 
 from __future__ import annotations
 
@@ -6,10 +6,34 @@ from typing import Any
 
 from daskphys import backend
 
+#: How far from Hermitian, relative to its norm, a kernel may be: non-uniform FFTs in single precision give 1e-5.
+HERMITIAN = 1e-4
+
 
 def is_half(spectrum: Any, sizes: tuple[int, ...]) -> bool:
     """Whether a spectrum of an image of `sizes` is in the layout of `scipy.fft.rfftn`."""
     return int(spectrum.shape[-1]) == sizes[-1] // 2 + 1
+
+
+def off(spectrum: Any, sizes: tuple[int, ...]) -> float:
+    """How far a half spectrum is from that of a real kernel, D(−k) = conj(D(k)), relative to its norm.
+
+    The columns whose frequency along the last axis is its own opposite hold both of each pair; of all others the
+    half layout holds one.
+    """
+    xp = backend.namespace(spectrum)
+    columns = [spectrum[..., :1]] + ([] if sizes[-1] % 2 else [spectrum[..., -1:]])
+    apart = own = 0.0
+    for column in columns:
+        other = column
+        for axis in range(-len(sizes), -1):
+            other = xp.roll(xp.flip(other, axis=axis), 1, axis=axis)
+        other = xp.conj(other) if backend.is_complex(other) else other
+        apart += float(xp.sum(abs(column - other) ** 2))
+        own += float(xp.sum(abs(column) ** 2))
+    if apart <= 1e-30 * own:  # rounding; the norm of the whole is more than that of these columns
+        return 0.0
+    return float((apart / float(xp.sum(abs(spectrum) ** 2))) ** 0.5)
 
 
 def mean(spectrum: Any, sizes: tuple[int, ...]) -> Any:

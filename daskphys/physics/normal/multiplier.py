@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from daskphys import backend
-from daskphys.errors import ShapeError
+from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.cost import Cost, fft_flops, nbytes
 from daskphys.physics.normal import half
+from daskphys.physics.normal.half import HERMITIAN
 from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.spectral import Spectral, fft_rounding_units
 from daskphys.physics.normal.sums import NormalValue
@@ -32,7 +33,8 @@ class FourierMultiplier(Spectral):
     Raises
     ------
     ParameterError
-        NaN or infinite entries.
+        NaN or infinite entries; the half spectrum of no real kernel (off by more than 1e-4 of its norm), whose
+        product and adjoint would not belong to each other.
     ShapeError
         `multiplier` is no half spectrum of `sizes`; the image has other sizes or channels.
 
@@ -61,6 +63,13 @@ class FourierMultiplier(Spectral):
             raise ShapeError(
                 f"FourierMultiplier expected a multiplier of shape (…, {', '.join(map(str, wanted))}) for images of "
                 f"{self.sizes}, got {self.multiplier.shape}"
+            )
+        apart = half.off(self.multiplier, sizes)
+        if not apart <= HERMITIAN:
+            raise ParameterError(
+                f"FourierMultiplier expected the half spectrum of a real kernel, D(−k) = conj(D(k)) in its first "
+                f"column{'' if sizes[-1] % 2 else ' and its last'}, got one that is off by {apart:.1e} of its norm: take "
+                f"scipy.fft.rfftn of the kernel"
             )
 
     @property

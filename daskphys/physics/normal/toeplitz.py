@@ -9,6 +9,7 @@ from daskphys import backend, doors
 from daskphys.errors import NotClosedFormError, ParameterError, ShapeError
 from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.normal import half
+from daskphys.physics.normal.half import HERMITIAN
 from daskphys.physics.normal.held import HeldArray
 from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.sums import NormalValue
@@ -17,9 +18,6 @@ from daskphys.physics.normalcost import padded_sizes, toeplitz_step
 from daskphys.physics.spaces import check_channels
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
-
-#: How far from Hermitian, relative to its norm, a kernel may be: non-uniform FFTs in single precision give 1e-5.
-_HERMITIAN = 1e-4
 
 
 @value
@@ -122,7 +120,7 @@ class Toeplitz(HeldArray):
         xp = backend.namespace(t)
         real, imag = xp.real(spectrum), xp.imag(spectrum)
         off, size = (float(xp.sum(part * part)) ** 0.5 for part in (imag, real))
-        if not off <= _HERMITIAN * size:
+        if not off <= HERMITIAN * size:
             raise ParameterError(
                 f"Toeplitz.from_kernel expected a Hermitian kernel, t[−l] = conj(t[l]), got one that is off by "
                 f"{off / size if size else off:.1e} of its norm: take (t + conj(flip(t))) / 2"
