@@ -14,7 +14,7 @@ from benchmarks.outofcore import MiB, Npy, limited, make_mosaic, peak_memory, ru
 
 pytestmark = pytest.mark.slow
 
-SIDE, TILE, OWN = 6144, 512, 32 * MiB  # of each of two workers, beside what Python and its libraries take
+SIDE, TILE, OWN = 8192, 512, 64 * MiB  # of each of two workers, beside what Python and its libraries take
 
 
 def warm_up(A, side):
