@@ -8,8 +8,8 @@ import numpy as np
 
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, describe
-from daskphys.physics.algebra import GramHooks
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.gram import GramHooks
 from daskphys.physics.value import value
 
 Weights = tuple[float, ...]
