@@ -20,27 +20,22 @@ from daskphys.distributed.planning import Planned
 from daskphys.distributed.pricing import Stack
 from daskphys.distributed.recipes import Recipe, recipe_of
 from daskphys.distributed.report import Report
-from daskphys.distributed.resident import solving
+from daskphys.distributed.resident.solved import Solved
 from daskphys.distributed.runner import Runner
 from daskphys.errors import ContextClosedError, DaskphysError, DeviceError, ParameterError, checks_keywords
 from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
-from daskphys.krylov.cg import CG
-from daskphys.krylov.lanczos import Lanczos
-from daskphys.krylov.normal import OfNormal
-from daskphys.krylov.system import Progress, Solution
 from daskphys.markup import bytes_text, counted, listed
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.spaces import Images, Sensors, check_as_many
 from daskphys.physics.stack import StackedPhysics, widened
-from daskphys.physics.system import LocalSystem
 from daskphys.physics.transform import Transform
 from daskphys.physics.weighted import Weights, weighted_normal
 
 
-class DistributedPhysics(Planned, LinearPhysics):
+class DistributedPhysics(Planned, Solved, LinearPhysics):
     """A stacked operator whose sensors live on the workers of a cluster; made by `distribute`.
 
     It has the methods of the plain operator and returns the same kinds with the same bits.
@@ -180,21 +175,6 @@ class DistributedPhysics(Planned, LinearPhysics):
 
     def _weighted_normal(self, shape: Any, weights: Any) -> LinearPhysics:
         return weighted_normal(self, shape, weights)
-
-    def _solve(
-        self, solver: Any, y: Any, shape: Any, x0: Any = None, progress: Progress | None = None
-    ) -> Solution:
-        if self.normal_kind is not None and isinstance(solver, CG | Lanczos | OfNormal):
-            return solver(
-                LocalSystem(self, y, shape), x0, progress
-            )  # beside the image: nothing to communicate
-        return solving.solve(self, solver, y, shape, x0, progress)
-
-    def _distant(self) -> Iterator[DistributedPhysics]:
-        yield self
-
-    def _iterated_from_here(self) -> None:
-        solving.warn_of_calls(self)
 
     # -- algebra: sensor by sensor, as the plain stack's, so that the bits are the same ----------------------
 

@@ -10,6 +10,7 @@ from daskphys import backend, doors
 from daskphys.errors import ShapeError, checks_keywords
 from daskphys.physics import algebra, leastsquares
 from daskphys.physics.checks import check_rtol
+from daskphys.physics.gram import GramHooks
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import has_closed_form
@@ -279,7 +280,7 @@ class Scaled(algebra.ScaledHooks, LinearPhysics):
 
 
 @value
-class Gram(algebra.GramHooks, LinearPhysics):
+class Gram(GramHooks, LinearPhysics):
     """AᴴA, made by ``A.normal(shape)`` where it does not merge."""
 
     parent: LinearPhysics

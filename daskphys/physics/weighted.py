@@ -8,10 +8,10 @@ import numpy as np
 
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, describe
-from daskphys.physics.algebra import GramHooks
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blockcost import gram_cost, total_cost
 from daskphys.physics.cost import Cost
+from daskphys.physics.gram import GramHooks
 from daskphys.physics.transform import Plain
 from daskphys.physics.value import value
 
