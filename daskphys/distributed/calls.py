@@ -19,12 +19,12 @@ from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.tree import reduce_tree
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.naming import naming
 from daskphys.physics.stack import (
     StackedPhysics,
     adjoint_parts,
     forward_each,
     gram_parts,
-    naming,
     normal_parts,
 )
 from daskphys.physics.transform import Transform

@@ -10,7 +10,8 @@ from dask.base import tokenize
 
 from daskphys.errors import ParameterError, SensorError, describe
 from daskphys.physics.base import LinearPhysics
-from daskphys.physics.stack import StackedPhysics, naming
+from daskphys.physics.naming import naming
+from daskphys.physics.stack import StackedPhysics
 
 Factory = Callable[..., LinearPhysics]
 

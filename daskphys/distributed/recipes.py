@@ -6,7 +6,6 @@ A recipe travels once, as a task; what is lost with a worker is made again from 
 from __future__ import annotations
 
 import abc
-import functools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,11 +18,9 @@ from daskphys.errors import ParameterError, ShapeError, describe
 from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.naming import naming
 from daskphys.physics.spaces import Sensors
-from daskphys.physics.stack import StackedPhysics, naming, stack
-
-#: Image shapes whose measurements' shapes a recipe remembers.
-SHAPES = 8
+from daskphys.physics.stack import StackedPhysics, stack
 
 
 @dataclass(frozen=True)
@@ -123,9 +120,6 @@ class StackRecipe(Recipe):
         self.template = stack
         self._stack = stack
         self.token = tokenize(stack)
-        # A shape rule is asked of every sensor; of thousands that takes longer than a call, so once a shape.
-        self._range_shape = functools.lru_cache(maxsize=SHAPES)(stack._range_shape)
-        self._domain_shape = functools.lru_cache(maxsize=SHAPES)(stack._domain_shape)
 
     def __len__(self) -> int:
         return len(self._stack)
@@ -160,17 +154,13 @@ class StackRecipe(Recipe):
         return self._stack.sensors[start:stop]
 
     def range_shape(self, shape: Any) -> Any:
-        return self._range_shape(shape)
+        return self._stack._range_shape(shape)
 
     def domain_shape(self, shapes: Any) -> Any:
-        return self._domain_shape(shapes)
-
-    @functools.cached_property
-    def _spaces(self) -> tuple[Any, ...]:
-        return tuple(s.range for s in self._stack)
+        return self._stack._domain_shape(shapes)
 
     def range(self, owner: Any) -> Sensors:
-        return Sensors(owner, self._spaces)
+        return Sensors(owner, self._stack._spaces)
 
 
 class FactoryRecipe(Recipe):

@@ -7,8 +7,8 @@ from typing import Any
 
 from daskphys import backend
 from daskphys.pairwise import pairwise_sum
+from daskphys.physics.naming import naming
 from daskphys.physics.spectra import transfer
-from daskphys.physics.stack import naming
 from daskphys.physics.stencil import Stencil
 from daskphys.physics.transform import as_pair
 

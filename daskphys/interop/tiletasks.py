@@ -14,7 +14,7 @@ from daskphys.errors import ShapeError
 from daskphys.interop.sources import Part
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.cache import derived
-from daskphys.physics.stack import naming
+from daskphys.physics.naming import naming
 from daskphys.physics.stencil import Stencil
 from daskphys.physics.tiles import Box, Local
 from daskphys.physics.weighted import Weights

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from daskphys import backend, markup
-from daskphys.errors import DaskphysError, ParameterError, SensorError, ShapeError, describe
+from daskphys.errors import ParameterError, ShapeError, describe
 from daskphys.pairwise import PairwiseSum, Partial, SharedPairwiseSum
 from daskphys.physics import blockcost
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cost import Cost, summed
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.naming import naming
 from daskphys.physics.normal_kind import NormalKind, joined
 from daskphys.physics.spaces import Images, Sensors, check_as_many
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import value
 from daskphys.physics.weighted import Weights, weighted_normal
+
+#: Image shapes whose measurements' shapes a stack remembers.
+_SHAPES = 8
 
 
 def stack(*operators: Any) -> StackedPhysics:
@@ -101,32 +104,34 @@ class StackedPhysics(LinearPhysics):
 
     # -- shapes --------------------------------------------------------------------------------------------
 
-    @property
+    @functools.cached_property
     def domain_ndim(self) -> int:  # type: ignore[override]
         return max(s.domain.ndim for s in self)
 
+    @functools.cached_property
+    def _spaces(self) -> tuple[Any, ...]:
+        return tuple(s.range for s in self)
+
     @property
     def range(self) -> Images | Sensors:
-        return Sensors(self, tuple(s.range for s in self))
+        return Sensors(self, self._spaces)
+
+    # A shape rule is asked of every sensor; of hundreds that takes as long as a product, so once a shape.  What
+    # remembers holds the sensors and not the stack: a cycle would keep blocks on a cluster until a collection.
+
+    @functools.cached_property
+    def _range_rule(self) -> Callable[[Any], Any]:
+        return functools.lru_cache(maxsize=_SHAPES)(functools.partial(_range_shapes, self.sensors))
+
+    @functools.cached_property
+    def _domain_rule(self) -> Callable[[Any], Any]:
+        return functools.lru_cache(maxsize=_SHAPES)(functools.partial(_one_domain, self.sensors))
 
     def _range_shape(self, shape: Any) -> Any:
-        shapes = []
-        for index, sensor in enumerate(self):
-            with naming(index, sensor):
-                shapes.append(sensor._range_shape(shape))
-        return tuple(shapes)
+        return self._range_rule(shape)
 
     def _domain_shape(self, shape: Any) -> Any:
-        domains = []
-        for index, (sensor, own) in enumerate(zip(self, shape, strict=True)):
-            with naming(index, sensor):
-                domains.append(sensor._domain_shape(own))
-            if domains[index] != domains[0]:
-                raise ShapeError(
-                    f"{self!r} expected measurements of one image, but sensor 0 ({self[0]!r}) belongs to an image of "
-                    f"shape {domains[0]} and sensor {index} ({sensor!r}) to one of {domains[index]}"
-                )
-        return domains[0]
+        return self._domain_rule(shape)
 
     def _result_dtype(self, dtype: str) -> str:
         """The widest of the sensors' (each measurement has its own, their sum has this)."""
@@ -196,6 +201,27 @@ class StackedPhysics(LinearPhysics):
     def _thumbnails(self) -> list[tuple[str, Any]]:
         shown = [(i, s) for i, s in enumerate(self.sensors[:8]) if s._thumbnails()]
         return [(f"sensor {i}", s._thumbnails()[0][1]) for i, s in shown]
+
+
+def _range_shapes(sensors: tuple[LinearPhysics, ...], shape: Any) -> Any:
+    shapes = []
+    for index, sensor in enumerate(sensors):
+        with naming(index, sensor):
+            shapes.append(sensor._range_shape(shape))
+    return tuple(shapes)
+
+
+def _one_domain(sensors: tuple[LinearPhysics, ...], shape: Any) -> Any:
+    domains = []
+    for index, (sensor, own) in enumerate(zip(sensors, shape, strict=True)):
+        with naming(index, sensor):
+            domains.append(sensor._domain_shape(own))
+        if domains[index] != domains[0]:
+            raise ShapeError(
+                f"{StackedPhysics(sensors)!r} expected measurements of one image, but sensor 0 ({sensors[0]!r}) belongs "
+                f"to an image of shape {domains[0]} and sensor {index} ({sensor!r}) to one of {domains[index]}"
+            )
+    return domains[0]
 
 
 # What a block of sensors computes.  The plain operator is one block; workers hold several.
@@ -277,18 +303,3 @@ def widened(y: Measurements, result_dtype: Callable[[str], str]) -> Measurements
 
 def _total(parts: list[Partial]) -> Any:
     return PairwiseSum.join([parts]).total()
-
-
-@contextlib.contextmanager
-def naming(index: int, sensor: Any) -> Iterator[None]:
-    """Say in an exception which sensor it comes from."""
-    try:
-        yield
-    except SensorError:
-        raise
-    except DaskphysError as error:
-        raise type(error)(f"sensor {index}: {error}") from error
-    except Exception as error:
-        raise SensorError(
-            f"sensor {index} ({sensor!r}) failed with {type(error).__name__}: {error}"
-        ) from error
