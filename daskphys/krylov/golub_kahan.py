@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from daskphys.krylov.regularised import regularised
 from daskphys.krylov.system import Progress, Scalars, Solution, System, Vector
 from daskphys.krylov.vectors import divided, norm, plus, ratio, zeros_like
 
@@ -94,6 +96,31 @@ def solve(
             progress(len(residuals), residuals[-1])
     # Not `not active.any()`: what has overflowed stops, and has not converged.
     return Solution(x, len(residuals), tuple(residuals), bool((measure <= rtol).all()))
+
+
+@dataclass(frozen=True)
+class Bidiagonal(abc.ABC):
+    """A solver that is one recursion on the bidiagonalisation."""
+
+    rtol: float = 1e-6
+    max_iter: int = 1000
+    lam: float = 0.0
+
+    @property
+    @abc.abstractmethod
+    def _begin(self) -> Callable[[Pair], Recursion]:
+        """The recursion, from the first pair."""
+
+    @property
+    def vectors(self) -> int:
+        """How many vectors of the image's size there are at most at a time, with a product's argument and result."""
+        return 9 + (self.lam > 0)
+
+    def __call__(
+        self, system: System, x0: Vector | None = None, progress: Progress | None = None
+    ) -> Solution:
+        system = regularised(system, self.lam)
+        return solve(self._begin, system, x0, self.rtol, self.max_iter, progress)
 
 
 def _measure(

@@ -18,8 +18,8 @@ class Lanczos:
 
     Each new vector is orthogonalised against the last two, of which it has the most, and then against all that are
     kept.  When there are `kept` of them, a third, the Ritz vectors of the largest eigenvalues, go on.  The residual
-    is ‖AᴴA q − θ q‖ / θ of the Ritz pair (θ, q), which comes from the small matrix as |β s|: there is an eigenvalue within that relative distance of θ.
-    (The distance to it is about the square of that, once the gap to the next is wider.)
+    is ‖AᴴA q − θ q‖ / θ of the Ritz pair (θ, q), which comes from the small matrix as |β s|: there is an eigenvalue
+    within that relative distance of θ.  (The distance to it is about the square of that, once the gap to the next is wider.)
 
     Parameters
     ----------

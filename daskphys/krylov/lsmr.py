@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from daskphys.krylov.golub_kahan import Pair, Update, rotation, solve
-from daskphys.krylov.regularised import regularised
-from daskphys.krylov.system import Progress, Scalars, Solution, System, Vector
+from daskphys.krylov.golub_kahan import Bidiagonal, Pair, Recursion, Update, rotation
+from daskphys.krylov.system import Scalars
 from daskphys.krylov.vectors import plus, ratio, zeros_like
 
 
 @dataclass(frozen=True)
-class LSMR:
+class LSMR(Bidiagonal):
     """min ‖A x − y‖² + lam ‖x‖², with one `step` an iteration; ‖Aᴴ(y − A x)‖ falls at each.
 
     From x0 = 0 it finds the solution of smallest norm.
@@ -33,20 +33,9 @@ class LSMR:
     Sci. Comput. 33 (2011).
     """
 
-    rtol: float = 1e-6
-    max_iter: int = 1000
-    lam: float = 0.0
-
     @property
-    def vectors(self) -> int:
-        """How many vectors of the image's size there are at most at a time, with a product's argument and result."""
-        return 9 + (self.lam > 0)
-
-    def __call__(
-        self, system: System, x0: Vector | None = None, progress: Progress | None = None
-    ) -> Solution:
-        system = regularised(system, self.lam)
-        return solve(_Recursion, system, x0, self.rtol, self.max_iter, progress)
+    def _begin(self) -> Callable[[Pair], Recursion]:
+        return _Recursion
 
 
 class _Recursion:
