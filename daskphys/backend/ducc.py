@@ -58,11 +58,17 @@ class DuccFFT:
             raise MissingDependencyError("DuccFFT needs ducc0: pip install ducc0") from error
 
     def __ua_function__(self, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        ours = {"fftn": _fftn, "ifftn": _ifftn, "rfftn": _rfftn}.get(method.__name__)
-        return NotImplemented if ours is None else ours(*args, **kwargs)
+        ours = _TAKEN.get(method.__name__)
+        return NotImplemented if ours is None else _transform(*ours, *args, **kwargs)
 
 
-def _fftn(
+#: The transforms that are taken over: whether they start from real arrays, and whether they go forward.
+_TAKEN = {"fftn": (False, True), "ifftn": (False, False), "rfftn": (True, True)}
+
+
+def _transform(
+    real: bool,
+    forward: bool,
     x: Any,
     s: Any = None,
     axes: Any = None,
@@ -72,38 +78,10 @@ def _fftn(
     *,
     plan: Any = None,
 ) -> Any:
-    if not _taken(x, _COMPLEX, s, axes, norm, workers, plan):
+    if not _taken(x, _REAL if real else _COMPLEX, s, axes, norm, workers, plan):
         return NotImplemented
-    return _complex(x, axes, True, overwrite_x, workers)
-
-
-def _ifftn(
-    x: Any,
-    s: Any = None,
-    axes: Any = None,
-    norm: Any = None,
-    overwrite_x: bool = False,
-    workers: int | None = None,
-    *,
-    plan: Any = None,
-) -> Any:
-    if not _taken(x, _COMPLEX, s, axes, norm, workers, plan):
-        return NotImplemented
-    return _complex(x, axes, False, overwrite_x, workers)
-
-
-def _rfftn(
-    x: Any,
-    s: Any = None,
-    axes: Any = None,
-    norm: Any = None,
-    overwrite_x: bool = False,
-    workers: int | None = None,
-    *,
-    plan: Any = None,
-) -> Any:
-    if not _taken(x, _REAL, s, axes, norm, workers, plan):
-        return NotImplemented
+    if not real:
+        return _complex(x, axes, forward, overwrite_x, workers)
     z = scipy.fft.rfft(x, axis=axes[-1], workers=workers)
     return _complex(z, axes[:-1], True, True, workers) if len(axes) > 1 else z
 

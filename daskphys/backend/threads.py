@@ -90,11 +90,12 @@ def _round(call: Callable[[Item], Result], items: Sequence[Item], threads: int) 
         with fft_threads(threads // runners):
             while True:
                 with lock:
-                    index, item = next(queue, (-1, None)) if not errors else (-1, None)
-                if index < 0:
+                    entry = None if errors else next(queue, None)
+                if entry is None:
                     return
+                index, item = entry
                 try:
-                    results[index] = call(item)  # type: ignore[arg-type]
+                    results[index] = call(item)
                 except BaseException as error:
                     errors[index] = error
 

@@ -115,7 +115,7 @@ def gram(
             bound,
             blocks.device,
             expected,
-            _own(weights, bound),
+            weights_of(weights, bound),
             worker=home,
         )
         for bound, block, home in blocks
@@ -137,7 +137,7 @@ def normal(
             shape,
             call,
             bound,
-            _own(weights, bound),
+            weights_of(weights, bound),
             worker=home,
         )
         for bound, block, home in blocks
@@ -259,7 +259,7 @@ def run_total(
         return total.to("cpu") if isinstance(total, Value) else _fetched(total, device)
 
 
-def _own(weights: Weights | None, bound: tuple[int, int]) -> Weights | None:
+def weights_of(weights: Weights | None, bound: tuple[int, int]) -> Weights | None:
     """The weights of a block's sensors."""
     return None if weights is None else weights[slice(*bound)]
 

@@ -185,16 +185,11 @@ def _add_sums(
             tile = needs.tile([place.box] * (bound[1] - bound[0]), plan, bound[0], blocks.device)
             last = bound is blocks.bounds[-1]
             layer = name if last else f"{name}-{bound[0]}"
-            own = of_block(weights, bound)
+            own = calls.weights_of(weights, bound)
             args = (block, needs.refs, [made[b] for b in earlier], tile, product, last, own)
             made.append(
                 builder.add((layer, *place.index), tiletasks.run_sum, *args, worker=home, layer=layer)
             )
-
-
-def of_block(weights: Weights | None, bound: tuple[int, int]) -> Weights | None:
-    """The weights of a block's sensors."""
-    return None if weights is None else weights[slice(*bound)]
 
 
 def kernel_task(
@@ -209,6 +204,6 @@ def kernel_task(
     name = f"kernel-{call}"
     parts = []
     for bound, block, home in blocks:
-        args = (block, bound[0], real, overlap, of_block(weights, bound))
+        args = (block, bound[0], real, overlap, calls.weights_of(weights, bound))
         parts.append(builder.add((f"{name}-block", bound[0]), tiletasks.run_kernel, *args, worker=home))
     return reduce_tree(builder, name, parts, blocks.homes, tiletasks.run_kernel_total)

@@ -11,6 +11,7 @@ from daskphys.krylov.lsmr import LSMR
 from daskphys.krylov.lsqr import LSQR
 from daskphys.optim.problem import Callback, Problem
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.checks import check_rtol
 
 
 @checks_keywords
@@ -200,8 +201,6 @@ def _problem(
     owner = f"optim.{name}({A!r})"
     if not _is(numbers.Real, lam) or not 0 <= float(lam) < float("inf"):
         raise ParameterError(f"{owner} expected lam >= 0, got {lam!r}")
-    if not _is(numbers.Real, rtol) or not 0 <= float(rtol) < 1:
-        raise ParameterError(f"{owner} expected 0 <= rtol < 1, got {rtol!r}")
     if not _is(numbers.Integral, max_iter) or int(max_iter) < 1:
         raise ParameterError(f"{owner} expected a whole number max_iter >= 1, got {max_iter!r}")
     if not (callback is None or callable(callback)):
@@ -210,7 +209,7 @@ def _problem(
         )
     if not isinstance(progress, bool):
         raise ParameterError(f"{owner} expected progress True or False, got {progress!r}")
-    settings = solver(float(rtol), int(max_iter), float(lam))
+    settings = solver(check_rtol(owner, rtol), int(max_iter), float(lam))
     return Problem(name, A, settings, x0, callback, progress, closed_form)
 
 

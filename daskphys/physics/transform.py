@@ -10,6 +10,7 @@ for itself would make the bits depend on the cut.
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,19 +20,19 @@ from daskphys.physics.cost import Cost, fft_flops, half, nbytes
 Shape = tuple[int, ...]
 
 
-class Transform:
+class Transform(abc.ABC):
     """A shared first step.  Instances are frozen, hashable and pickle; equal ones are the same step."""
 
     #: Whether the arrays that sensors make for `lower` are their own, so that sums may be taken in place.
     sums_in_place = False
 
+    @abc.abstractmethod
     def lift(self, x: Any) -> Any:
         """The image in the form that all sensors start from."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def lower(self, z: Any, shape: Shape) -> Any:
         """The image of this shape from the sum over sensors; may overwrite `z`."""
-        raise NotImplementedError
 
     def join(self, other: Transform) -> Transform:
         """The first step that serves the sensors of both; `Plain` where they have none in common.

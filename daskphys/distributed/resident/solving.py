@@ -74,8 +74,8 @@ def solve(
     vectors = (
         getattr(solver, "vectors", 1) * image.nbytes * (2 if form.wide and image.dtype.kind == "f" else 1)
     )
+    blocks, workers = operator.holding.groups(), operator.holding.workers
     for method, value in ((f"A_adjoint in {title}", y), (f"A_adjoint_A in {title}", image)):
-        blocks, workers = operator.holding.groups(), operator.holding.workers
         operator.runner.guard.check(method, blocks, workers, value, beside=vectors)
 
     def attempt(number: int) -> tuple[Outcome, int]:
