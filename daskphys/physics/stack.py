@@ -204,10 +204,11 @@ class StackedPhysics(LinearPhysics):
 
 
 def _range_shapes(sensors: tuple[LinearPhysics, ...], shape: Any) -> Any:
-    shapes = []
+    shapes, same = [], dict[Any, Any]()  # equal shapes of thousands of sensors are one tuple: they are kept
     for index, sensor in enumerate(sensors):
         with naming(index, sensor):
-            shapes.append(sensor._range_shape(shape))
+            own = sensor._range_shape(shape)
+        shapes.append(same.setdefault(own, own))
     return tuple(shapes)
 
 
