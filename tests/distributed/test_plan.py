@@ -345,12 +345,11 @@ def ballast(mebibytes, dask_worker=None):
 
 
 def told(ctx, address, reached):
-    """What the worker's last heartbeat says, when it is what `reached` wants."""
+    """Wait until the worker's last heartbeat says what `reached` wants."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        used = {w.address: w.used for w in ctx.workers().values()}[address] / M
-        if reached(used):
-            return used
+        if reached({w.address: w.used for w in ctx.workers().values()}[address] / M):
+            return
         time.sleep(0.1)
     raise AssertionError("no such heartbeat")
 
@@ -366,7 +365,7 @@ def test_what_a_worker_holds_is_looked_at_anew(small):
     size = (before.workers[0].memory.room - mine) // M - 20
     small.client.run(ballast, size, workers=[address])
     try:
-        high = told(small, address, lambda used: used > mine / M + size - 20)
+        told(small, address, lambda used: used > mine / M + size - 20)
         with pytest.raises(MemoryPlanError):
             D(x)
         now = D.plan(x, calibrate=False)
@@ -375,8 +374,7 @@ def test_what_a_worker_holds_is_looked_at_anew(small):
         assert max(w.memory.base for w in now.workers) > mine + (size - 20) * M
     finally:
         small.client.run(ballast, 0, workers=[address])
-    told(small, address, lambda used: used < high - size / 2)
-    D(x)
+    D(x)  # whether or not the allocator has given the pages back: what it has free does not count
 
 
 def test_the_vectors_of_a_solver_are_priced(small):
