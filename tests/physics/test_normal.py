@@ -215,3 +215,11 @@ def test_a_half_spectrum_is_that_of_a_real_kernel(sizes):
     bad = spectrum.copy()
     bad[..., -2 if sizes[-1] % 2 == 0 else -1] += 1j  # any other column is free
     FourierMultiplier(bad, sizes)
+
+
+def test_a_complex_multiplier_gives_an_image_the_same_bits_alone_as_in_a_batch(rng):
+    sizes = (512, 512)  # large enough for NumPy to multiply into a temporary, which swaps the factors
+    A = FourierMultiplier(np.fft.rfft2(rng.standard_normal(sizes)), sizes)
+    x = rng.standard_normal((3, *sizes))
+    for product in (A.A, A.A_adjoint):
+        np.testing.assert_array_equal(product(x), np.stack([product(image) for image in x]))

@@ -24,7 +24,10 @@ class Spectral(HeldArray):
     def multiply(self, z: Any, *, conjugate: bool = False) -> Any:
         """The product with coefficients in the basis, in their precision."""
         factor = self._cast(z)
-        return z * (backend.namespace(z).conj(factor) if conjugate and not self.self_adjoint else factor)
+        if conjugate and not self.self_adjoint:
+            # Named: NumPy would multiply into a temporary the other way round, which has other last bits.
+            factor = backend.namespace(z).conj(factor)
+        return z * factor
 
     def _make_normal(self, shape: Any) -> Self:
         return self._holding(power(self._held))
