@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import runpy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from daskphys import backend
 from daskphys.physics import (
     Blur,
     Diagonal,
@@ -19,11 +22,13 @@ from daskphys.physics import (
     gaussian_blur,
     stack,
 )
+from daskphys.physics.axes import Squeeze
 from daskphys.physics.base import Gram, PseudoInverse
+from daskphys.physics.joined import JoinedStack
 from daskphys.physics.weighted import WeightedGram
 
 #: Operators that need a cluster: the tests of `daskphys.distributed` hold them to the plain ones.
-ON_A_CLUSTER = ("DistributedGram", "DistributedPhysics")
+ON_A_CLUSTER = ("DistributedGram", "DistributedJoined", "DistributedPhysics")
 
 PADDINGS = ("circular", "valid", "replicate", "reflect")
 
@@ -40,6 +45,8 @@ class Case:
     name: str
     operator: LinearPhysics
     shapes: tuple[Any, ...]
+    dtypes: tuple[str, ...] = backend.FLOATS
+    portable: bool = True
 
 
 def raises(error: type[Exception], *parts: str) -> Any:
@@ -172,4 +179,16 @@ STACKS = [
     Case("stack, it after its adjoint", RAGGED @ RAGGED.H, (((7, 6), (6, 6), (9, 8)),)),
 ]
 
-CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS)
+JOINED = [
+    Case("joined stack", JoinedStack(stack(*[Squeeze(3).H @ b for b in CIRCULAR]), (1, 1, 1)), IMAGES),
+    Case("squeeze", Squeeze(3), ((1, 8, 9), (2, 1, 8, 9))),
+]
+
+#: Those of each family are in a module of its own, `tests/families`.
+FAMILIES = [
+    case
+    for path in sorted(Path(__file__).parent.glob("families/*.py"))
+    for case in runpy.run_path(str(path))["CASES"]
+]
+
+CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *JOINED, *FAMILIES)

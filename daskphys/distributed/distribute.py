@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.joined import DistributedJoined, parts_recipe
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.distributed.recipes import recipe_of
 from daskphys.errors import ParameterError, checks_keywords, describe
+from daskphys.physics.joined import Joined
 
 
 @checks_keywords
@@ -19,18 +21,20 @@ def distribute(
     replicas: int = 1,
     num_operators: int | None = None,
     parameters: Any = None,
-) -> DistributedPhysics:
+) -> DistributedPhysics | DistributedJoined:
     """Place the sensors of a stacked operator on the workers of `ctx`.
 
     Parameters
     ----------
-    A : StackedPhysics, list of operators, or callable
-        The stack; or a factory: ``A(index)``, or ``A(index, parameter, …)``, returns the operator of one
+    A : StackedPhysics, operator with a sensor axis, list of operators, or callable
+        The stack; an operator that can be sliced along its sensor axis (coils, angles), whose parameters along it may
+        be Dask arrays, which are loaded on the workers; or a factory: ``A(index)``, or ``A(index, parameter, …)``, returns the operator of one
         sensor and is called on the worker that gets it.
     ctx : DistributedContext
         Where to.
     chunks : "auto", int or sequence of int
-        Sensors a block.  It changes no bit of any result.
+        Sensors a block (of an operator with a sensor axis: parts, of several sensors where it evaluates these
+        together).  It changes no bit of any result.
     replicas : int
         On how many workers each block is kept: with 2 or more, a lost worker's blocks need no rebuilding.
     num_operators : int
@@ -43,7 +47,7 @@ def distribute(
 
     Returns
     -------
-    DistributedPhysics
+    DistributedPhysics or DistributedJoined
         An operator with the same methods, and the same bits, as the plain one.  Its multiples, sums and
         products are distributed operators of their own, whose sensors are sent when they are made.
 
@@ -78,4 +82,12 @@ def distribute(
         raise ParameterError(
             f"distribute expected a DistributedContext, got {describe(ctx)}: write DistributedContext(client=…)"
         )
+    if isinstance(A, Joined):
+        if parameters is not None or num_operators not in (None, len(A)):
+            raise ParameterError(
+                f"distribute got {A!r}, whose {len(A)} sensors have their parameters, and num_operators="
+                f"{num_operators} or parameters beside it: give these with a factory alone"
+            )
+        recipe = parts_recipe(A, ctx.client.get)
+        return DistributedJoined(DistributedPhysics(recipe, ctx, chunks, replicas), A.counts)
     return DistributedPhysics(recipe_of(A, num_operators, parameters, ctx.client.get), ctx, chunks, replicas)

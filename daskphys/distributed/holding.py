@@ -48,7 +48,7 @@ class Holding:
         self._sizes = [recipe.size(*bound) for bound in bounds]
         check_operators(self._sizes, replicas, list(workers.values()))
         self.scheduler = str(ctx.client.scheduler.address)
-        self.bytes_sent = replicas * sum(recipe.nbytes(*bound) for bound in bounds)
+        self.bytes_sent = replicas * recipe.sent(bounds)
         self._warn_if_large()
         self._workers: dict[Hashable, WorkerInfo] = {}  # those that were there at the last call
         self._held: list[dict[Hashable, Future]] = []  # of each block, its replicas by their home

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
-from daskphys import backend
+from daskphys import backend, doors
 from daskphys.distributed import calls
 from daskphys.distributed.cluster import WorkerInfo
-from daskphys.distributed.memory import Held, peaks
+from daskphys.distributed.memory import Held, Peak, peaks
 from daskphys.distributed.merged import words
 from daskphys.distributed.plan import Plan, WorkerPlan
 from daskphys.distributed.pricing import ADDS, Stack, price
-from daskphys.errors import ParameterError, ShapeError, checks_keywords, nearest
+from daskphys.errors import ParameterError, checks_keywords, nearest
 from daskphys.graph.plan import Account, Load, Rates, repeated, together
 from daskphys.markup import bytes_text
 from daskphys.physics.cost import nbytes
@@ -24,6 +24,18 @@ from daskphys.physics.measurements import Measurements
 
 #: Methods that can be planned; "A_adjoint_A" goes where the call would go.
 METHODS = ("A", "A_adjoint", "A_adjoint_A", "A_adjoint_A by the tree", "A_adjoint_A on the workers", "normal")
+
+
+class LazyPlan(NamedTuple):
+    """What a door says of a lazy product on chunks of the image's own axes.
+
+    Its account, where it runs, into how many parts the argument falls, and what else there is to know.
+    """
+
+    account: Account
+    where: str
+    chunks: int
+    notes: tuple[str, ...]
 
 
 class Planned:
@@ -38,7 +50,7 @@ class Planned:
         Parameters
         ----------
         x_or_shape : array, tuple of int or Measurements
-            An image (a Dask array for a lazy call: chunks of its leading axes), its shape, or measurements.
+            An image (a Dask array for a lazy call), its shape, or measurements.
         method : str
             "A", "A_adjoint", "A_adjoint_A" (as the call would do it), "A_adjoint_A by the tree", "A_adjoint_A on
             the workers", or "normal", the set-up of the merged operator.
@@ -52,6 +64,11 @@ class Planned:
         Plan
             A table in a terminal and in a notebook; ``dict(plan)`` has the numbers, and ``plan.check()`` raises
             `MemoryPlanError` where it does not fit.
+
+        Raises
+        ------
+        MemoryPlanError
+            Already here, for an FFT over an image in chunks whose rechunk between workers does not fit.
 
         Examples
         --------
@@ -74,22 +91,21 @@ def _plan(D: Any, x_or_shape: Any, method: str, dtype: str, calibrate: bool) -> 
     if D.normal_kind is None and method in ("A_adjoint_A on the workers", "normal"):
         raise D._not_closed("AᴴA")
     shape, dtype, chunks = _asked(D, x_or_shape, dtype)
-    holding = D.holding
+    holding, notes = D.holding, list[str]()
     # A lazy A computes the blocks that are asked for; sums need all of them.
     blocks = holding.blocks() if chunks is not None and method == "A" else holding.groups()
     workers = holding.workers
-    notes: list[str] = []
-    account, where = _account(D, blocks, workers, method, shape, dtype, chunks, notes)
+    parts = 1 if chunks is None else sum(chunks.values())
+    if chunks is not None and not chunks:
+        if method in ("A_adjoint_A on the workers", "normal"):
+            raise ParameterError(f"{D!r}.plan of an image in chunks expected a product, got {method!r}")
+        door: Any = doors.door_of(_first(x_or_shape))
+        account, where, parts, more = door.plan(D, method, x_or_shape, workers)
+        notes += ["lazy: what reads the image and what stores the result come on top", *more]
+    else:
+        account, where = _account(D, blocks, workers, method, shape, dtype, chunks, notes)
     held: Mapping[Hashable, Held] = D.runner.guard.held(workers)
     found = peaks(account, workers, held)
-    names = {info.address: name for name, info in D.ctx.workers().items()}
-    sensors: dict[Hashable, list[tuple[int, int]]] = {}
-    for (start, stop), _, home in blocks:
-        mine = sensors.setdefault(home, [])
-        if mine and mine[-1][1] == start:
-            mine[-1] = (mine[-1][0], stop)
-        else:
-            mine.append((start, stop))
     kept = sum(load.kept for load in account.loads.values())
     if kept:
         notes.append(f"the first call also makes {bytes_text(kept)} of spectra, which are kept")
@@ -105,24 +121,35 @@ def _plan(D: Any, x_or_shape: Any, method: str, dtype: str, calibrate: bool) -> 
         where=where,
         shape=shape,
         dtype=dtype,
-        chunks=sum(chunks.values()) if chunks is not None else 1,
+        chunks=parts,
         tasks=account.tasks,
         transforms=transforms,
         sent=account.sent,
         between=account.between,
         returned=account.returned,
         seconds=seconds,
-        workers=tuple(
-            WorkerPlan(
-                names.get(address, address),
-                tuple(sensors.get(address, ())),
-                account.loads[address].tasks,
-                account.loads[address].transforms,
-                found[address],
-            )
-            for address in workers
-        ),
+        workers=_worker_plans(D, blocks, account, found),
         notes=tuple(notes),
+    )
+
+
+def _worker_plans(
+    D: Any, blocks: calls.Blocks, account: Account, found: Mapping[Hashable, Peak]
+) -> tuple[WorkerPlan, ...]:
+    """Each worker's part, with runs of the sensors that it holds."""
+    names = {info.address: name for name, info in D.ctx.workers().items()}
+    sensors: dict[Hashable, list[tuple[int, int]]] = {}
+    for (start, stop), _, home in blocks:
+        mine = sensors.setdefault(home, [])
+        if mine and mine[-1][1] == start:
+            mine[-1] = (mine[-1][0], stop)
+        else:
+            mine.append((start, stop))
+    return tuple(
+        WorkerPlan(
+            names.get(address, address), tuple(sensors.get(address, ())), load.tasks, load.transforms, found[address]
+        )
+        for address, load in account.loads.items()
     )
 
 
@@ -130,10 +157,13 @@ CLIENT = "merged, beside the image"
 
 
 def _asked(D: Any, x_or_shape: Any, dtype: str) -> tuple[Any, str, Counter[tuple[int, ...]] | None]:
-    """The image's shape, the dtype, and the shapes of the chunks of a lazy image with how often each comes."""
+    """The image's shape, the dtype, and the shapes of the chunks of a lazy image with how often each comes.
+
+    There are none of what is in memory, and no shapes where the image's own axes are cut.
+    """
     if isinstance(x_or_shape, list | Measurements) and any(hasattr(y, "shape") for y in x_or_shape):
         y = D.range.check(D.range.coerce(x_or_shape))
-        return D._domain_shape(y.shapes), backend.dtype_name(y[0]), None
+        return D._domain_shape(y.shapes), backend.dtype_name(y[0]), Counter() if _is_cut(D, y) else None
     shape = D.domain.shape(x_or_shape)
     D._range_shape(shape)
     if not hasattr(x_or_shape, "shape"):
@@ -142,16 +172,24 @@ def _asked(D: Any, x_or_shape: Any, dtype: str) -> tuple[Any, str, Counter[tuple
     grid = getattr(x_or_shape, "chunks", None)
     if not isinstance(grid, tuple):
         return shape, dtype, None
+    if _is_cut(D, [x_or_shape]):
+        return shape, dtype, Counter()
     ndim = D.domain.ndim
-    if any(len(axis) > 1 for axis in grid[-ndim:]):
-        raise ShapeError(
-            f"{D!r}.plan expected one chunk along the last {ndim} axes, got chunks {grid}: plan one tile, or rechunk"
-        )
     lead: list[Counter[int]] = [Counter(axis) for axis in grid[:-ndim]]
     found: Counter[tuple[int, ...]] = Counter()
     for sizes in itertools.product(*(axis.items() for axis in lead)):
         found[(*(n for n, _ in sizes), *shape[-ndim:])] += prod(times for _, times in sizes)
     return shape, dtype, found
+
+
+def _is_cut(D: Any, arrays: Iterable[Any]) -> bool:
+    """Whether any of the operator's own axes has several chunks."""
+    grids = (getattr(array, "chunks", ()) for array in arrays)
+    return any(len(axis) > 1 for grid in grids if isinstance(grid, tuple) for axis in grid[-D.domain.ndim :])
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list | Measurements) else value
 
 
 def _account(

@@ -14,6 +14,7 @@ from dask.base import tokenize
 
 from daskphys.distributed.factories import Chosen, Factory, Mapped, Picked, keep_block, made, make_block
 from daskphys.distributed.parameters import Parameters
+from daskphys.distributed.shared import fill_block, keep_array, nbytes_once, shared_by, stripped
 from daskphys.errors import ParameterError, ShapeError, describe
 from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder
@@ -92,6 +93,10 @@ class Recipe(abc.ABC):
     def nbytes(self, start: int, stop: int) -> int:
         """Bytes of parameters that travel with a block."""
 
+    def sent(self, bounds: Bounds) -> int:
+        """Bytes of parameters that travel with all blocks."""
+        return sum(self.nbytes(*bound) for bound in bounds)
+
     def size(self, start: int, stop: int) -> int:
         """Bytes of parameters that a block will have on its worker, as far as they are known before it is made."""
         return self.nbytes(start, stop)
@@ -127,7 +132,18 @@ class StackRecipe(Recipe):
     def tasks(
         self, builder: GraphBuilder, bounds: Bounds, homes: Sequence[Hashable]
     ) -> list[tuple[Any, ...]]:
-        return [(keep_block, self._stack[start:stop]) for start, stop in bounds]
+        blocks = [self._stack[start:stop] for start, stop in bounds]
+        shared = shared_by(blocks)
+        if not shared:
+            return [(keep_block, block) for block in blocks]
+        refs = [
+            builder.add((f"shared-{self.token}", number), keep_array, array) for number, array in enumerate(shared)
+        ]
+        made = []
+        for block in blocks:
+            rest, used = stripped(block, shared)
+            made.append((fill_block, rest, used, [refs[number] for number in used]))
+        return made
 
     def sensor(self, index: int) -> LinearPhysics:
         return self._stack.sensors[index]
@@ -149,6 +165,9 @@ class StackRecipe(Recipe):
 
     def nbytes(self, start: int, stop: int) -> int:
         return int(self._stack[start:stop].nbytes)
+
+    def sent(self, bounds: Bounds) -> int:
+        return nbytes_once([self._stack[start:stop] for start, stop in bounds])
 
     def alike(self, start: int, stop: int) -> Sequence[LinearPhysics]:
         return self._stack.sensors[start:stop]

@@ -16,9 +16,10 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import GraphNode
 
 from daskphys import backend, doors
+from daskphys.distributed.planning import LazyPlan
 from daskphys.distributed.rechunking import asked_once
 from daskphys.errors import ShapeError, UnsupportedArrayError, describe
-from daskphys.interop import lazy
+from daskphys.interop import lazy, lazyplan
 from daskphys.physics.measurements import Measurements
 
 
@@ -94,6 +95,11 @@ class DaskDoor:
         native = checked.map(_native) if isinstance(checked, Measurements) else _native(checked)
         with asked_once():
             return lazy.apply(operator, native)
+
+    def plan(self, D: Any, method: str, value: Any, workers: Any) -> LazyPlan:
+        """What a lazy product on chunks of the image's own axes will cost (`daskphys.distributed.planning`)."""
+        with asked_once():
+            return lazyplan.plan(D, method, Measurements(value) if isinstance(value, list) else value, workers)
 
     def to_core(self, array: Any) -> Any:
         raise UnsupportedArrayError(

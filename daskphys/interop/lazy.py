@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import dask.array as da
 import numpy as np
 from dask.base import tokenize
 
@@ -25,6 +26,7 @@ from daskphys.interop.tiling import SENSORS
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
+from daskphys.physics.joined import Joined
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal import NormalSum
 from daskphys.physics.normal_kind import has_closed_form
@@ -36,6 +38,16 @@ def apply(operator: Any, value: Any) -> Any:
     """``operator`` applied to a Dask array, or to measurements of them."""
     if isinstance(operator, DistributedGram):
         operator.check_method()
+    match operator:  # an operator with a sensor axis of its own is the stack of its parts
+        case Joined(parts=parts):
+            y = apply(parts, value)
+            return da.concatenate(list(y), axis=-operator.range_ndim)
+        case Adjoint(parent=Joined() as joined):
+            return apply(joined.parts.H, joined.split(value))
+        case Gram(parent=Joined(parts=parts)):
+            return apply(Gram(parts), value)
+        case PseudoInverse(parent=Joined() as joined):
+            return apply(PseudoInverse(joined.parts, operator.rtol), joined.split(value))
     if split(operator, value):
         for room in (tiles, pencils, pointwise):
             if (made := room.apply(operator, value)) is not None:

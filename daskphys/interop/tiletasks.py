@@ -19,6 +19,9 @@ from daskphys.physics.stencil import Stencil
 from daskphys.physics.tiles import Box, Local
 from daskphys.physics.weighted import Weights
 
+#: Spectra may take one part in so many of a worker's memory.
+CACHE_PART = 8
+
 #: The part of its argument that a product of `Local` needs.
 _NEEDS = {"forward": "image_part", "adjoint": "range_part", "normal": "normal_part"}
 
@@ -148,13 +151,13 @@ def run_normal(stencil: Stencil, given: list[Any], tile: Tile) -> Any:
 
 
 def _limit_cache() -> None:
-    """Let spectra take an eighth of the worker's memory limit at most; tiles at borders have some of their own."""
+    """Let spectra take no more than their part of the worker's memory limit; tiles at borders have some of their own."""
     try:
         limit = get_worker().memory_manager.memory_limit
     except ValueError:  # not on a worker
         return
     if limit:
-        derived.limit(limit // 8)
+        derived.limit(limit // CACHE_PART)
 
 
 def _check(operator: Any, array: Any, box: Box) -> None:

@@ -2,6 +2,7 @@
 
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blur import Blur, gaussian_blur
+from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal import Diagonal, FourierMultiplier, Identity, NormalSum, Toeplitz
 from daskphys.physics.stack import StackedPhysics, stack
@@ -12,6 +13,7 @@ __all__ = [
     "Diagonal",
     "FourierMultiplier",
     "Identity",
+    "JoinedPhysics",
     "LinearPhysics",
     "Measurements",
     "NormalSum",

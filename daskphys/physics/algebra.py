@@ -75,6 +75,13 @@ class ComposedHooks(ComposedCost):
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return self.right._adjoint(self.left._adjoint(y, self.right._range_shape(shape)), shape)
 
+    def _gram(self, x: Any) -> Any:
+        """Rᴴ (LᴴL) R x, where LᴴL is one merged value: it may cost less than L and Lᴴ."""
+        if self.left.normal_kind is None:
+            return super()._gram(x)
+        between = self.right._forward(x)
+        return self.right._adjoint(self.left._normal(shape_of(between))._forward(between), shape_of(x))
+
     def _range_shape(self, shape: Any) -> Any:
         between = self.right._range_shape(shape)
         return self.left._range_shape(self.left.domain.shape(between))

@@ -37,6 +37,13 @@ class ComposedCost(Hooks):
         first = self.left._adjoint_cost(self._between(shape), dtype)
         return first.then(self.right._adjoint_cost(shape, self.left._result_dtype(dtype)))
 
+    def _gram_cost(self, shape: Any, dtype: str) -> Cost:
+        if self.left.normal_kind is None:
+            return super()._gram_cost(shape, dtype)
+        between, name = self._between(shape), self.right._result_dtype(dtype)
+        there = self.right._cost(shape, dtype).then(self.left._gram_cost(between, name))
+        return there.then(self.right._adjoint_cost(shape, self.left.normal_kind.result_dtype(name)))
+
     def _step_cost(self, shape: Any, dtype: str, transform: Any) -> Cost:
         between, name = self._between(shape), self.right._result_dtype(dtype)
         if isinstance(transform, Plain):

@@ -11,12 +11,13 @@ of a ``valid`` blur begin at the kernel's reach.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from daskphys import backend
 from daskphys.physics.blur import Blur
 from daskphys.physics.cache import derived
+from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.padding import pad, pad_transpose
 from daskphys.physics.stencil import Stencil
 
@@ -96,6 +97,28 @@ class Local:
     def normal(self, x: Any, box: Box) -> Any:
         """The part `box` of AᴴA x, from the part `normal_part` of x."""
         return self.adjoint(self.forward(x, self.range_part(box)), box)
+
+    def cost(self, product: str, box: Box, lead: tuple[int, ...], dtype: str) -> Cost:
+        """What the part `box` of a `product` costs ("forward", "adjoint" or "normal"), with these leading axes."""
+        if product == "normal":
+            if self.stencil.padding == "circular":
+                return Local(self.stencil.normal(), self.sizes, self.owner).cost("forward", box, lead, dtype)
+            first = self.cost("forward", self.range_part(box), lead, dtype)
+            return first.then(self.cost("adjoint", box, lead, dtype))
+        back = product == "adjoint"
+        wider = self._around(self._unfolded(box) if back else box, back=back)
+        shape = (*lead, *(stop - start for start, stop in wider))
+        inner = _Inner.of(self.stencil, back)
+        made = inner.real._cost(shape, dtype)
+        if inner.imag is not None:
+            made = made.beside(inner.imag._cost(shape, dtype)).then(Cost(result=2 * made.result))
+        padded = self._beyond_parts(product, box, wider)
+        return replace(made, workspace=made.workspace + padded * nbytes(shape, dtype))
+
+    def _beyond_parts(self, product: str, box: Box, wider: Box) -> bool:
+        """Whether the argument is extended beyond the part that is given, into an array of its own."""
+        given = self.range_part(box) if product == "adjoint" else self.image_part(box)
+        return given != wider
 
     def _around(self, box: Box, *, back: bool = False) -> Box:
         reach = [(after, before) if back else (before, after) for before, after in self.stencil.reach]

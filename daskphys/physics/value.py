@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, TypeVar, cast, dataclass_transform
 
 import numpy as np
@@ -95,9 +95,13 @@ class Value:
         name = backend.parse_device(device)
         if all(backend.device_of(array) == name for array in self._arrays()):
             return self
-        moved = object.__new__(type(self))
-        moved.__dict__.update({k: _moved(v, name) for k, v in self._fields().items()})
-        return moved
+        return self._with({k: _moved(v, name) for k, v in self._fields().items()})
+
+    def _with(self, fields: Mapping[str, Any]) -> Self:
+        """The value with some other fields, which are known to be right: they are not checked again."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self._fields() | dict(fields))
+        return made
 
 
 @functools.lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from daskphys.pairwise import PairwiseSum
+from daskphys.physics.joined import Joined
 from daskphys.physics.stack import StackedPhysics, adjoint_parts, forward_each, stack
 from daskphys.testing.probe import Probe, require, same_bits
 
@@ -58,4 +59,23 @@ def cutting(p: Probe) -> None:
         same_bits(S.transform.lower(PairwiseSum.join(blocks).total(), p.shape), expected)
 
 
-LAWS: tuple[Callable[[Probe], None], ...] = (stacking, slicing, cutting)
+def sensor_axis(p: Probe) -> None:
+    """an operator with a sensor axis is cut along it: len, A[i], A[i:j], physics_list"""
+    A = p.A
+    if not isinstance(A, Joined):
+        return
+    x, n, after = p.input(), len(A), (slice(None),) * (A.range.ndim - 1)
+    y = A.A(x)
+    require(y.shape[-A.range.ndim], n, "the sensor axis has")
+    require(len(A.physics_list), n, "len(A.physics_list) is")
+    for i in (0, n - 1, -1):
+        p.near(A[i].A(x), y[(..., i, *after)])
+    same_bits(A.join(A.split(y)), y)
+    cuts = [start for start, _ in A.bounds]
+    for part in {slice(0, A.bounds[0][1]), slice(cuts[len(cuts) // 2], n)}:
+        require(len(A[part]), len(range(n)[part]), f"len(A[{part}]) is")
+        p.near(A[part].A(x), y[(..., part, *after)])
+    p.near(A.A_adjoint(y), sum(A[i].A_adjoint(y[(..., i, *after)]) for i in range(n)))
+
+
+LAWS: tuple[Callable[[Probe], None], ...] = (stacking, slicing, cutting, sensor_axis)

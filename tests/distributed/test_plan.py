@@ -413,3 +413,68 @@ def test_what_does_not_merge_cannot_run_merged(processes, mixed, image):
     for method in ("client", "workers"):
         with pytest.raises(NotClosedFormError):
             D.A_adjoint_A(image, method=method)
+
+
+# -- chunks of the image's own axes ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["A", "A_adjoint", "A_adjoint_A", TREE])
+@pytest.mark.parametrize("which", ["blurs", "mixed"])
+def test_a_plan_on_tiles_has_the_tasks_of_its_graph(processes, method, which, request):
+    A = request.getfixturevalue(which)
+    D = distribute(A, processes)
+    x = da.random.default_rng(0).random((2, 128, 96), chunks=(1, 32, 48)).astype("float32")
+    asked = D(x) if method == "A_adjoint" else x
+    plan = D.plan(asked, method, calibrate=False)
+    made = D.A(x) if method == "A" else D.A_adjoint(asked) if method == "A_adjoint" else D.A_adjoint_A(x, method="tree" if method == TREE else "auto")
+    before = len(asked.__dask_graph__().to_dict())
+    assert plan.where == "on tiles"
+    assert plan.tasks == len(made.__dask_graph__().to_dict()) - before
+    assert plan.tasks == sum(w.tasks for w in plan.workers)
+    assert plan.chunks == 2 * 4 * 2
+    assert plan.sent == 0
+    assert plan.returned == made.nbytes
+
+
+def test_chunks_that_are_merged_are_noted(processes, blurs):
+    x = da.zeros((128, 96), chunks=(4, 96), dtype="float32")
+    D = distribute(blurs, processes)
+    (note,) = [n for n in D.plan(x, "A", calibrate=False).notes if "merged into" in n]
+    assert "32 chunks of 4 to 4" in note
+    assert "samples of its neighbours" in note
+
+
+def test_a_plan_of_pencils_knows_their_rechunk(processes):
+    wide = np.random.default_rng(0).random((65, 65))
+    D = distribute(stack(Blur(wide), Blur(wide[::-1])), processes)
+    x = da.zeros((128, 128), chunks=(32, 128), dtype="float32")
+    plan = D.plan(x, "A_adjoint_A", calibrate=False)
+    assert "pencils" in plan.where
+    assert plan.transforms == 2
+    assert plan.tasks == len(D.A_adjoint_A(x).__dask_graph__().to_dict()) - len(x.__dask_graph__().to_dict())
+    # Each of the two transforms moves the other worker's half of half a spectrum.
+    assert plan.between == 2 * (128 * 65 * 8 // 2)
+
+
+def test_what_cannot_be_planned_in_chunks_says_so(processes, mixed):
+    x = da.zeros((128, 128), chunks=(32, 128), dtype="float32")
+    mask = stack(Identity(), Diagonal(np.ones((1, 128))))
+    with raises(ParameterError, "expected a product", "'normal'"):
+        distribute(mask, processes).plan(x, "normal", calibrate=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["A", "A_adjoint_A"])
+def test_the_measured_peak_on_tiles_is_within_a_quarter_of_the_plan(method, tmp_path):
+    """From Zarr to Zarr, on fresh worker processes."""
+    store = da.random.default_rng(0).random((4096, 4096), chunks=1024).astype("float32")
+    store.to_zarr(tmp_path / "x.zarr")
+    with DistributedContext(n_workers=2, processes=True) as ctx:
+        D = distribute(blurs_of(2), ctx)
+        x = da.from_zarr(tmp_path / "x.zarr")
+        plan = D.plan(x, method, calibrate=False)
+        for number, made in enumerate(D(x) if method == "A" else [D.A_adjoint_A(x)]):
+            made.to_zarr(tmp_path / f"{number}.zarr")
+        peaks = ctx.client.run(peak)
+    planned = max(w.memory.total for w in plan.workers)
+    assert 0.8 < max(peaks.values()) / planned < 1.25

@@ -1,0 +1,1 @@
+"""Cases of one family of operators each; `benchmarks.operators` finds them."""

@@ -1,0 +1,137 @@
+"""Distributed operators with a sensor axis of their own: the parts are distributed, and the result is one array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import dask.array as da
+from dask.base import tokenize
+
+from daskphys import backend
+from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.parameters import Parameters
+from daskphys.distributed.physics import DistributedPhysics
+from daskphys.distributed.plan import Plan
+from daskphys.distributed.recipes import FactoryRecipe, Makers, Recipe, StackRecipe
+from daskphys.distributed.report import Report
+from daskphys.errors import ParameterError, checks_keywords
+from daskphys.physics.base import LinearPhysics
+from daskphys.physics.joined import Joined, JoinedPhysics, JoinedStack
+from daskphys.physics.value import value
+
+
+@value
+class DistributedJoined(JoinedStack):
+    """An operator with a sensor axis whose parts live on the workers of a cluster; made by `distribute`.
+
+    It has the methods of the plain operator, those of a `DistributedPhysics`, and the same bits.
+    """
+
+    parts: DistributedPhysics
+
+    @property
+    def ctx(self) -> DistributedContext:
+        """The cluster."""
+        return self.parts.ctx
+
+    @property
+    def placement(self) -> dict[Any, list[int]]:
+        """Worker → the sensors whose operators it holds now."""
+        bounds = self.bounds
+        return {w: [i for part in held for i in range(*bounds[part])] for w, held in self.parts.placement.items()}
+
+    @property
+    def local_indexes(self) -> list[int]:
+        """The sensors that this client commands: all of them."""
+        return list(range(len(self)))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all parameters, on all workers."""
+        return self.parts.nbytes
+
+    def to(self, device: Any) -> DistributedJoined:
+        """Itself, where `device` is its context's."""
+        self.parts.to(device)
+        return self
+
+    def A_adjoint_A(self, x: Any, method: Literal["auto", "tree", "client", "workers"] = "auto") -> Any:
+        """AᴴA x; `method` as that of `DistributedPhysics.A_adjoint_A`."""
+        return self.parts.A_adjoint_A(x, method)
+
+    @checks_keywords
+    def plan(self, x_or_shape: Any, method: str = "A", *, dtype: str = "float32", calibrate: bool = True) -> Plan:
+        """What a call will cost, as `DistributedPhysics.plan` says it; `x_or_shape` is an image or its shape."""
+        made = self.parts.plan(x_or_shape, method, dtype=dtype, calibrate=calibrate)
+        bounds = self.bounds
+        workers = tuple(
+            replace(w, sensors=tuple((bounds[a][0], bounds[b - 1][1]) for a, b in w.sensors)) for w in made.workers
+        )
+        return replace(made, operator=repr(self), workers=workers)
+
+    def report(self) -> Report:
+        """What the last call did, by block of parts and worker."""
+        return self.parts.report()
+
+    def visualize(
+        self, method: str = "A_adjoint", filename: str | None = "daskphys", format: str | None = None
+    ) -> Any:
+        """The task graph of a call as a picture, as `DistributedPhysics.visualize` draws it."""
+        return self.parts.visualize(method, filename, format)
+
+    def _joined(self, parts: Any, counts: Any) -> LinearPhysics:
+        return DistributedJoined(parts, tuple(counts))
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return self.parts._rows()
+
+
+@dataclass(frozen=True)
+class PartFactory:
+    """A factory: one sensor of an operator whose parameters along the sensor axis come one by one.
+
+    Parameters
+    ----------
+    operator
+        The operator, of whose parameters along the sensor axis none is used.
+    axes
+        Their names, and their sensor axes.
+    """
+
+    operator: JoinedPhysics
+    axes: Mapping[str, int]
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return ("PartFactory", tokenize(self.operator), tuple(self.axes.items()))
+
+    def __call__(self, index: int, *parameters: Any) -> LinearPhysics:
+        fields = {
+            name: backend.namespace(own).expand_dims(own, axis=axis)
+            for (name, axis), own in zip(self.axes.items(), parameters, strict=True)
+        }
+        made: Any = type(self.operator)
+        return made(**{**self.operator._fields(), **fields})._together()  # type: ignore[no-any-return]
+
+
+def parts_recipe(A: Joined, get: Any) -> Recipe:
+    """The recipe of the parts of an operator with a sensor axis; `get` computes on the cluster."""
+    if isinstance(A, DistributedJoined):
+        raise ParameterError(f"distribute expected an operator that is not distributed yet, got {A!r}")
+    axes: Mapping[str, int] = A.sensor_fields if isinstance(A, JoinedPhysics) else {}
+    if not any(isinstance(getattr(A, name), da.Array) for name in axes):
+        return StackRecipe(A.parts)
+    if max(A.counts) > 1:
+        raise ParameterError(
+            f"distribute expected parameters in memory for {A!r}, whose sensors are evaluated {max(A.counts)} at a time, "
+            f"got a Dask array: compute it"
+        )
+    arrays = []
+    for name, axis in axes.items():
+        field = getattr(A, name)
+        xp: Any = da if isinstance(field, da.Array) else backend.namespace(field)
+        arrays.append(xp.moveaxis(field, axis, 0))
+    factory = PartFactory(A._with(dict.fromkeys(axes)), axes)  # type: ignore[arg-type]
+    return FactoryRecipe(Makers(factory, Parameters(tuple(arrays)), get), len(A))
+

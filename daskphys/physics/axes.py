@@ -1,0 +1,40 @@
+"""Operators that change the axes of an array, and none of its entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daskphys.errors import ShapeError
+from daskphys.physics.base import LinearPhysics
+from daskphys.physics.value import value
+
+
+@value
+class Squeeze(LinearPhysics):
+    """Takes away an axis of one sample, the first of the last `ndim`."""
+
+    ndim: int
+
+    @property
+    def domain_ndim(self) -> int:  # type: ignore[override]
+        return self.ndim
+
+    @property
+    def range_ndim(self) -> int:
+        return self.ndim - 1
+
+    def _forward(self, x: Any) -> Any:
+        return x[(..., 0, *(slice(None),) * (self.ndim - 1))]
+
+    def _adjoint(self, y: Any, shape: Any) -> Any:
+        return y[(..., None, *(slice(None),) * (self.ndim - 1))]
+
+    def _range_shape(self, shape: Any) -> Any:
+        axis = len(shape) - self.ndim
+        if shape[axis] != 1:
+            raise ShapeError(f"{self!r} expected one sample along axis {-self.ndim}, got shape {shape}")
+        return (*shape[:axis], *shape[axis + 1 :])
+
+    def _domain_shape(self, shape: Any) -> Any:
+        axis = len(shape) - self.range_ndim
+        return (*shape[:axis], 1, *shape[axis:])

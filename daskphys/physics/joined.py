@@ -1,0 +1,284 @@
+"""Operators with a sensor axis of their own (coil, angle, baseline): one array, with that axis in it.
+
+Such an operator is a stack whose measurements are joined along the sensor axis.  The stack's sensors here are *parts*:
+runs of neighbouring sensors that are evaluated together.  Where parts begin depends on the operator alone, so that
+results have the same bits wherever the parts are computed.
+"""
+
+from __future__ import annotations
+
+import abc
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from daskphys import backend
+from daskphys.errors import ParameterError, ShapeError
+from daskphys.krylov.system import Progress, Solution
+from daskphys.physics.axes import Squeeze
+from daskphys.physics.base import LinearPhysics
+from daskphys.physics.cost import Cost
+from daskphys.physics.measurements import Measurements
+from daskphys.physics.normal import Diagonal
+from daskphys.physics.normal_kind import NormalKind
+from daskphys.physics.spaces import Images, Sensors
+from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.value import value
+from daskphys.physics.weighted import checked_weights
+
+Bound = tuple[int, int]
+
+
+class Joined(LinearPhysics):
+    """A stack of parts, each of which gives an array with a sensor axis, as one operator that gives one array.
+
+    `parts` is the stack (a `StackedPhysics`, or what has its hooks), `counts` how many sensors each part has.
+    """
+
+    parts: Any
+    counts: Any
+
+    # -- the sensor axis -------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return sum(self.counts)
+
+    def __iter__(self) -> Iterator[LinearPhysics]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Any:
+        """The operator of a slice of sensors; of one sensor, whose measurement has no sensor axis."""
+        chosen = range(len(self))[index]
+        if isinstance(chosen, int):
+            return Squeeze(self.range_ndim) @ self._chosen(range(chosen, chosen + 1))
+        if not chosen:
+            raise ParameterError(f"a slice of {self!r} expected at least one sensor, got none")
+        return self._chosen(chosen)
+
+    @property
+    def physics_list(self) -> list[LinearPhysics]:
+        """The sensors' operators."""
+        return list(self)
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """The first sensor of each part and the one after its last."""
+        return tuple(itertools.pairwise((0, *itertools.accumulate(self.counts))))
+
+    @abc.abstractmethod
+    def _chosen(self, sensors: range) -> LinearPhysics:
+        """The operator of some of the sensors."""
+
+    def _joined(self, parts: Any, counts: Any) -> LinearPhysics:
+        """Other parts, joined as these are."""
+        return JoinedStack(parts, tuple(counts))
+
+    def split(self, y: Any) -> Measurements:
+        """The measurement of each part, out of the array of all."""
+        after = (slice(None),) * (self.range_ndim - 1)
+        return Measurements(y[(..., slice(start, stop), *after)] for start, stop in self.bounds)
+
+    def join(self, y: Measurements) -> Any:
+        """The array of all, out of the measurement of each part."""
+        return y[0] if len(y) == 1 else backend.concat(list(y), -self.range_ndim)
+
+    # -- shapes ----------------------------------------------------------------------------------------------
+
+    @property
+    def domain(self) -> Images | Sensors:
+        return Images(self, self.parts.domain.ndim)
+
+    @property
+    def range_ndim(self) -> int:
+        return int(self.parts.range.ndim)
+
+    def _range_shape(self, shape: Any) -> Any:
+        shapes = self.parts._range_shape(shape)
+        axis = len(shapes[0]) - self.range_ndim
+        return (*shapes[0][:axis], sum(own[axis] for own in shapes), *shapes[0][axis + 1 :])
+
+    def _domain_shape(self, shape: Any) -> Any:
+        axis = len(shape) - self.range_ndim
+        if shape[axis] != len(self):
+            raise ShapeError(
+                f"{self!r} expected a measurement of {len(self)} sensors along axis {-self.range_ndim}, got shape "
+                f"{shape}"
+            )
+        return self.parts._domain_shape(tuple((*shape[:axis], n, *shape[axis + 1 :]) for n in self.counts))
+
+    def _result_dtype(self, dtype: str) -> str:
+        return str(self.parts._result_dtype(dtype))
+
+    # -- products: those of the parts ------------------------------------------------------------------------
+
+    def _forward(self, x: Any) -> Any:
+        return self.join(self.parts._forward(x))
+
+    def _adjoint(self, y: Any, shape: Any) -> Any:
+        return self.parts._adjoint(self.split(y), shape)
+
+    def _gram(self, x: Any) -> Any:
+        return self.parts._gram(x)
+
+    @property
+    def normal_kind(self) -> NormalKind | None:
+        kind: NormalKind | None = self.parts.normal_kind
+        return kind
+
+    def _make_normal(self, shape: Any) -> Any:
+        return self.parts._make_normal(shape)
+
+    def _normal(self, shape: Any) -> Any:
+        return self.parts._normal(shape)
+
+    def _weighted_normal(self, shape: Any, weights: Any) -> LinearPhysics:
+        if max(self.counts) == 1:
+            return self.parts._weighted_normal(shape, weights)  # type: ignore[no-any-return]
+        roots = np.sqrt(checked_weights(self, weights))
+        return (Diagonal(roots[(..., *(None,) * (self.range_ndim - 1))]) @ self).normal(shape)
+
+    def _solve(
+        self, solver: Callable[..., Solution], y: Any, shape: Any, x0: Any = None, progress: Progress | None = None
+    ) -> Solution:
+        solution: Solution = self.parts._solve(solver, None if y is None else self.split(y), shape, x0, progress)
+        return solution
+
+    def _method(self, shape: Any) -> str:
+        return str(self.parts._method(shape))
+
+    # -- what they cost --------------------------------------------------------------------------------------
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        made: Cost = self.parts._cost(shape, dtype)
+        return made if len(self.counts) == 1 else made.then(Cost(result=made.result))
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        cost: Cost = self.parts._adjoint_cost(shape, dtype)
+        return cost
+
+    def _gram_cost(self, shape: Any, dtype: str) -> Cost:
+        cost: Cost = self.parts._gram_cost(shape, dtype)
+        return cost
+
+    # -- algebra: part by part, so that results keep their sensor axis ---------------------------------------
+
+    def __matmul__(self, other: Any) -> Any:
+        if isinstance(other, LinearPhysics) and isinstance(other.domain, Images):
+            return self._joined(self.parts @ other, self.counts)
+        return super().__matmul__(other)
+
+    def _scaled(self, number: complex) -> Any:
+        return self._joined(number * self.parts, self.counts)
+
+    def _merge(self, other: Any) -> Any:
+        if not isinstance(other, Joined) or other.counts != self.counts:
+            return None
+        return self._joined(self.parts + other.parts, self.counts)
+
+
+class JoinedPhysics(Joined):
+    """An operator with a sensor axis, as the author of a family writes it.
+
+    The author names the parameters that have one entry a sensor, in `sensor_fields`, and writes `_together`, the
+    operator of all sensors that a value has; its measurement has the sensor axis in front of the range's other axes.
+    `A[i:j]`, blocks on workers, sums over the sensors and all products follow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Diagonal, JoinedPhysics, LinearPhysics, value
+    >>> @value
+    ... class Weighted(LinearPhysics):  # the image once for each weight
+    ...     weights: np.ndarray
+    ...     range_ndim = 2
+    ...     def _forward(self, x):
+    ...         return self.weights[:, None] * x[..., None, :]
+    ...     def _adjoint(self, y, shape):
+    ...         return (self.weights[:, None] * y).sum(-2)
+    ...     def _range_shape(self, shape):
+    ...         return (*shape[:-1], len(self.weights), shape[-1])
+    ...     def _domain_shape(self, shape):
+    ...         return (*shape[:-2], shape[-1])
+    >>> @value
+    ... class Exposures(JoinedPhysics):
+    ...     weights: np.ndarray
+    ...     sensor_fields = {"weights": -1}
+    ...     def _together(self):
+    ...         return Weighted(self.weights)
+    >>> A = Exposures(np.array([1.0, 2.0, 4.0]))
+    >>> len(A), A(np.ones(2))
+    (3, array([[1., 1.],
+           [2., 2.],
+           [4., 4.]]))
+    >>> A[1:](np.ones(2)), A[-1](np.ones(2)), A.A_adjoint_A(np.ones(2))
+    (array([[2., 2.],
+           [4., 4.]]), array([4., 4.]), array([21., 21.]))
+    """
+
+    #: The parameters that have one entry a sensor, and the axis (a negative number) that counts sensors.
+    sensor_fields: ClassVar[Mapping[str, int]]
+
+    #: How many sensors are evaluated together, as one part.
+    sensors_a_part: ClassVar[int] = 1
+
+    @abc.abstractmethod
+    def _together(self) -> LinearPhysics:
+        """The operator of all the sensors of this value; its range has the sensor axis first."""
+
+    def __len__(self) -> int:
+        name, axis = next(iter(self.sensor_fields.items()))
+        return int(getattr(self, name).shape[axis])
+
+    @property
+    def counts(self) -> tuple[int, ...]:  # type: ignore[override]
+        n, step = len(self), self.sensors_a_part
+        return tuple(min(step, n - start) for start in range(0, n, step))
+
+    @functools.cached_property
+    def parts(self) -> StackedPhysics:  # type: ignore[override]
+        return StackedPhysics(tuple(self._chosen(range(start, stop))._together() for start, stop in self.bounds))
+
+    def _chosen(self, sensors: range) -> Self:
+        if sensors == range(len(self)):
+            return self
+        stop = sensors.stop if sensors.stop >= 0 else None
+        part = slice(sensors.start, stop, sensors.step)
+        return self._with(
+            {
+                name: getattr(self, name)[(..., part, *(slice(None),) * (-axis - 1))]
+                for name, axis in self.sensor_fields.items()
+            }
+        )
+
+
+@value
+class JoinedStack(Joined):
+    """A stack of parts joined along the sensor axis: what the algebra makes of a `JoinedPhysics`."""
+
+    parts: Any
+    counts: tuple[int, ...]
+
+    def _chosen(self, sensors: range) -> LinearPhysics:
+        starts = {bound[0]: (part, bound) for part, bound in enumerate(self.bounds)}
+        wanted, left = [], list(sensors)
+        while left:
+            part, (start, stop) = starts.get(left[0], (0, (0, 0)))
+            if not start < stop or left[: stop - start] != [*range(start, stop)]:
+                raise ParameterError(
+                    f"{self!r} is cut between parts alone, before sensors {', '.join(map(str, starts))}; got "
+                    f"{sensors}: slice the operator before it is distributed or combined"
+                )
+            wanted.append(part)
+            left = left[stop - start :]
+        return self._of_parts(wanted)
+
+    def _of_parts(self, chosen: list[int]) -> LinearPhysics:
+        parts, step = self.parts, 1 if len(chosen) < 2 else chosen[1] - chosen[0]
+        stop = chosen[-1] + step
+        return self._joined(parts[chosen[0] : stop if stop >= 0 else None : step], [self.counts[i] for i in chosen])
+
+    def _summary(self) -> str:
+        return f"{len(self)} sensors, {self.parts._summary()}"

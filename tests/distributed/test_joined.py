@@ -1,0 +1,96 @@
+"""Operators with a sensor axis of their own, on a cluster."""
+
+import cloudpickle
+import dask.array as da
+import numpy as np
+import pytest
+import sensors
+from cases import raises
+from sensors import Coils, Pairs
+
+from daskphys import optim
+from daskphys.distributed import distribute
+from daskphys.distributed.shared import fill_block, shared_by, stripped
+from daskphys.errors import ParameterError
+from daskphys.physics import Blur, Diagonal, gaussian_blur, stack
+
+MAPS = np.random.default_rng(1).uniform(0.5, 1.5, (5, 6, 7))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known_to_workers():
+    """Worker processes do not import the tests' modules."""
+    cloudpickle.register_pickle_by_value(sensors)
+    yield
+    cloudpickle.unregister_pickle_by_value(sensors)
+
+
+@pytest.fixture(params=["threads", "processes"])
+def ctx(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize("A", [Coils(MAPS), Pairs(MAPS), 2 * Pairs(MAPS), Coils(MAPS) @ Blur(gaussian_blur(0.7))])
+def test_the_bits_of_the_plain_operator(A, ctx, rng):
+    D = distribute(A, ctx)
+    x = rng.standard_normal((2, 6, 7)).astype(np.float32)
+    y = A(x)
+    np.testing.assert_array_equal(D(x), y)
+    np.testing.assert_array_equal(D.A_adjoint(y), A.A_adjoint(y))
+    np.testing.assert_array_equal(D.A_adjoint_A(x), A.A_adjoint_A(x))
+    np.testing.assert_array_equal(D.A_dagger(y), A.A_dagger(y))
+    assert D.compute_sqnorm((6, 7)) == A.compute_sqnorm((6, 7))
+    np.testing.assert_array_equal(optim.cg(D, y, rtol=1e-4), optim.cg(A, y, rtol=1e-4))
+    assert sorted(i for held in D.placement.values() for i in held) == D.local_indexes == [0, 1, 2, 3, 4]
+    assert D.report().method == "cg"
+    plan = D.plan((2, 6, 7), calibrate=False)
+    assert sorted(i for w in plan.workers for a, b in w.sensors for i in range(a, b)) == D.local_indexes
+    np.testing.assert_array_equal((3 * D)(x), (3 * A)(x))
+
+
+def test_lazily(ctx, rng):
+    A = Pairs(MAPS)
+    D = distribute(A, ctx)
+    x = rng.standard_normal((4, 6, 7))
+    lazy = da.from_array(x, chunks=(3, 6, 7))
+    y = A(x)
+    for operator in (A, D):
+        made = operator(lazy)
+        assert made.chunks == ((3, 1), (2, 2, 1), (6,), (7,))
+        np.testing.assert_array_equal(made.compute(), y)
+        np.testing.assert_array_equal(operator.A_adjoint(da.from_array(y, chunks=(2, 3, 6, 7))).compute(), A.A_adjoint(y))
+        np.testing.assert_array_equal(operator.A_adjoint_A(lazy).compute(), A.A_adjoint_A(x))
+
+
+def test_parameters_in_a_dask_array_are_loaded_on_the_workers(ctx, rng):
+    here = da.from_array(MAPS, chunks=(2, 6, 7))
+    D = distribute(Coils(here), ctx)
+    x = rng.standard_normal((6, 7))
+    np.testing.assert_array_equal(D(x), Coils(MAPS)(x))
+    assert D.parts.holding.bytes_sent == 0
+
+
+def test_several_at_a_time_come_from_memory(threads):
+    with raises(ParameterError, "Pairs", "2 at a time", "compute it"):
+        distribute(Pairs(da.from_array(MAPS)), threads)
+
+
+def test_a_slice_of_what_is_distributed(threads):
+    D = distribute(Coils(MAPS), threads)
+    np.testing.assert_array_equal(D[1:3](np.ones((6, 7))), MAPS[1:3])
+    np.testing.assert_array_equal(D[-1](np.ones((6, 7))), MAPS[-1])
+
+
+def test_what_sensors_share_travels_once(ctx):
+    mask = Diagonal(np.random.default_rng(0).uniform(1, 2, (128, 128)))
+    A = stack(*[Blur(gaussian_blur(s)) @ mask for s in (1.0, 1.5, 2.0, 2.5)])
+    D = distribute(A, ctx)
+    x = np.ones((128, 128), np.float32)
+    np.testing.assert_array_equal(D.A_adjoint_A(x), A.A_adjoint_A(x))
+    assert D.holding.bytes_sent == A.nbytes
+    blocks = [A[i : i + 1] for i in range(4)]
+    shared = shared_by(blocks)
+    assert len(shared) == 1
+    rest, used = stripped(blocks[2], shared)
+    assert len(cloudpickle.dumps(rest)) < mask.nbytes / 10
+    assert fill_block(rest, used, shared) == blocks[2]
