@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import runpy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from daskphys import backend
 from daskphys.physics import (
     Blur,
     Diagonal,
@@ -22,7 +19,7 @@ from daskphys.physics import (
     gaussian_blur,
     stack,
 )
-from daskphys.physics.axes import Squeeze
+from daskphys.physics.axes import Selection, Squeeze
 from daskphys.physics.base import Gram, PseudoInverse
 from daskphys.physics.joined import JoinedStack
 from daskphys.physics.weighted import WeightedGram
@@ -45,8 +42,6 @@ class Case:
     name: str
     operator: LinearPhysics
     shapes: tuple[Any, ...]
-    dtypes: tuple[str, ...] = backend.FLOATS
-    portable: bool = True
 
 
 def raises(error: type[Exception], *parts: str) -> Any:
@@ -181,14 +176,8 @@ STACKS = [
 
 JOINED = [
     Case("joined stack", JoinedStack(stack(*[Squeeze(3).H @ b for b in CIRCULAR]), (1, 1, 1)), IMAGES),
+    Case("selection", Selection(3, 1, 3, 4), ((4, 5, 6), (2, 4, 5, 6))),
     Case("squeeze", Squeeze(3), ((1, 8, 9), (2, 1, 8, 9))),
 ]
 
-#: Those of each family are in a module of its own, `tests/families`.
-FAMILIES = [
-    case
-    for path in sorted(Path(__file__).parent.glob("families/*.py"))
-    for case in runpy.run_path(str(path))["CASES"]
-]
-
-CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *JOINED, *FAMILIES)
+CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *JOINED)

@@ -17,14 +17,18 @@ class Sensitivity(LinearPhysics):
     def __post_init__(self):
         self.__dict__["maps"] = backend.as_parameter(self.maps, "Sensitivity", "maps")
 
+    def _result_dtype(self, dtype):
+        return backend.complex_name(dtype) if backend.is_complex(self.maps) else dtype
+
     def _maps(self, x):
-        return backend.like(self.maps, x, backend.dtype_name(x))
+        return backend.like(self.maps, x, self._result_dtype(backend.real_name(backend.dtype_name(x))))
 
     def _forward(self, x):
         return self._maps(x) * x[..., None, :, :]
 
     def _adjoint(self, y, shape):
-        return backend.namespace(y).sum(self._maps(y) * y, axis=-3)
+        xp, maps = backend.namespace(y), self._maps(y)
+        return xp.sum((xp.conj(maps) if backend.is_complex(maps) else maps) * y, axis=-3)
 
     def _range_shape(self, shape):
         return (*shape[:-2], self.maps.shape[-3], *shape[-2:])

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, overload
 
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.joined import DistributedJoined, parts_recipe
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.distributed.recipes import recipe_of
 from daskphys.errors import ParameterError, checks_keywords, describe
+from daskphys.physics.base import LinearPhysics
 from daskphys.physics.joined import Joined
+from daskphys.physics.stack import StackedPhysics
 
 
+@overload
+def distribute(
+    A: Joined,
+    ctx: DistributedContext,
+    *,
+    chunks: Any = "auto",
+    replicas: int = 1,
+    num_operators: int | None = None,
+) -> DistributedJoined: ...
+@overload
+def distribute(
+    A: StackedPhysics | Sequence[LinearPhysics] | Callable[..., LinearPhysics],
+    ctx: DistributedContext,
+    *,
+    chunks: Any = "auto",
+    replicas: int = 1,
+    num_operators: int | None = None,
+    parameters: Any = None,
+) -> DistributedPhysics: ...
 @checks_keywords
 def distribute(
     A: Any,

@@ -40,7 +40,9 @@ class DistributedJoined(JoinedStack):
     def placement(self) -> dict[Any, list[int]]:
         """Worker → the sensors whose operators it holds now."""
         bounds = self.bounds
-        return {w: [i for part in held for i in range(*bounds[part])] for w, held in self.parts.placement.items()}
+        return {
+            w: [i for part in held for i in range(*bounds[part])] for w, held in self.parts.placement.items()
+        }
 
     @property
     def local_indexes(self) -> list[int]:
@@ -62,12 +64,15 @@ class DistributedJoined(JoinedStack):
         return self.parts.A_adjoint_A(x, method)
 
     @checks_keywords
-    def plan(self, x_or_shape: Any, method: str = "A", *, dtype: str = "float32", calibrate: bool = True) -> Plan:
+    def plan(
+        self, x_or_shape: Any, method: str = "A", *, dtype: str = "float32", calibrate: bool = True
+    ) -> Plan:
         """What a call will cost, as `DistributedPhysics.plan` says it; `x_or_shape` is an image or its shape."""
         made = self.parts.plan(x_or_shape, method, dtype=dtype, calibrate=calibrate)
         bounds = self.bounds
         workers = tuple(
-            replace(w, sensors=tuple((bounds[a][0], bounds[b - 1][1]) for a, b in w.sensors)) for w in made.workers
+            replace(w, sensors=tuple((bounds[a][0], bounds[b - 1][1]) for a, b in w.sensors))
+            for w in made.workers
         )
         return replace(made, operator=repr(self), workers=workers)
 
@@ -112,7 +117,7 @@ class PartFactory:
             for (name, axis), own in zip(self.axes.items(), parameters, strict=True)
         }
         made: Any = type(self.operator)
-        return made(**{**self.operator._fields(), **fields})._together()  # type: ignore[no-any-return]
+        return made(**{**self.operator._fields(), **fields})._together()
 
 
 def parts_recipe(A: Joined, get: Any) -> Recipe:
@@ -134,4 +139,3 @@ def parts_recipe(A: Joined, get: Any) -> Recipe:
         arrays.append(xp.moveaxis(field, axis, 0))
     factory = PartFactory(A._with(dict.fromkeys(axes)), axes)  # type: ignore[arg-type]
     return FactoryRecipe(Makers(factory, Parameters(tuple(arrays)), get), len(A))
-

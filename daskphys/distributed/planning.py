@@ -147,7 +147,11 @@ def _worker_plans(
             mine.append((start, stop))
     return tuple(
         WorkerPlan(
-            names.get(address, address), tuple(sensors.get(address, ())), load.tasks, load.transforms, found[address]
+            names.get(address, address),
+            tuple(sensors.get(address, ())),
+            load.tasks,
+            load.transforms,
+            found[address],
         )
         for address, load in account.loads.items()
     )

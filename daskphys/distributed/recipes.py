@@ -137,7 +137,8 @@ class StackRecipe(Recipe):
         if not shared:
             return [(keep_block, block) for block in blocks]
         refs = [
-            builder.add((f"shared-{self.token}", number), keep_array, array) for number, array in enumerate(shared)
+            builder.add((f"shared-{self.token}", number), keep_array, array)
+            for number, array in enumerate(shared)
         ]
         made = []
         for block in blocks:

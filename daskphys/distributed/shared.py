@@ -61,7 +61,9 @@ def fill_block(block: Any, used: Sequence[int], shared: Sequence[Any]) -> Stacke
     arrays: Mapping[int, Any] = dict(zip(used, shared, strict=True))
     for array in shared:
         backend.lock(array)
-    filled: StackedPhysics = _mapped(block, lambda item: arrays[item.number] if isinstance(item, Hole) else item)
+    filled: StackedPhysics = _mapped(
+        block, lambda item: arrays[item.number] if isinstance(item, Hole) else item
+    )
     return filled
 
 

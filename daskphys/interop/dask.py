@@ -99,7 +99,9 @@ class DaskDoor:
     def plan(self, D: Any, method: str, value: Any, workers: Any) -> LazyPlan:
         """What a lazy product on chunks of the image's own axes will cost (`daskphys.distributed.planning`)."""
         with asked_once():
-            return lazyplan.plan(D, method, Measurements(value) if isinstance(value, list) else value, workers)
+            return lazyplan.plan(
+                D, method, Measurements(value) if isinstance(value, list) else value, workers
+            )
 
     def to_core(self, array: Any) -> Any:
         raise UnsupportedArrayError(

@@ -43,11 +43,11 @@ def apply(operator: Any, value: Any) -> Any:
             y = apply(parts, value)
             return da.concatenate(list(y), axis=-operator.range_ndim)
         case Adjoint(parent=Joined() as joined):
-            return apply(joined.parts.H, joined.split(value))
+            return apply(joined.parts.H, _split(joined, value))
         case Gram(parent=Joined(parts=parts)):
             return apply(Gram(parts), value)
         case PseudoInverse(parent=Joined() as joined):
-            return apply(PseudoInverse(joined.parts, operator.rtol), joined.split(value))
+            return apply(PseudoInverse(joined.parts, operator.rtol), _split(joined, value))
     if split(operator, value):
         for room in (tiles, pencils, pointwise):
             if (made := room.apply(operator, value)) is not None:
@@ -102,6 +102,11 @@ def _of(index: int, product: Any, value: Any) -> Any:
         return apply(product, value)
     except ShapeError as error:
         raise ShapeError(f"sensor {index}: {error}") from error
+
+
+def _split(joined: Joined, y: Any) -> Measurements:
+    """The measurement of each part, in one chunk along the sensor axis."""
+    return joined.split(y).map(lambda own: own.rechunk({own.ndim - joined.range_ndim: -1}))
 
 
 def _holds(operator: Any, kinds: Any) -> bool:

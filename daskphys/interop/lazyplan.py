@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from dask.task_spec import Task
 
-from daskphys import backend
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.gram import DistributedGram
 from daskphys.distributed.p2p import pencil_peak
@@ -45,8 +44,12 @@ def plan(D: Any, method: str, value: Any, workers: Workers) -> LazyPlan:
     returned = sum(r.nbytes for r in results)
     if tiles is None:
         ffts = len(given) + len(results)
-        account = _pencils(D, results[0] if name == "A_adjoint" else given[0], ffts, len(tasks), returned, workers)
-        return LazyPlan(account, "by an FFT over pencils, rechunked between workers", given[0].npartitions, ())
+        account = _pencils(
+            D, results[0] if name == "A_adjoint" else given[0], ffts, len(tasks), returned, workers
+        )
+        return LazyPlan(
+            account, "by an FFT over pencils, rechunked between workers", given[0].npartitions, ()
+        )
     account = _Tiles(tiles, given[0].dtype.name, workers).account(tasks, returned)
     count = prod(map(len, tiles.boxes)) * prod(given[0].numblocks[: given[0].ndim - tiles.ndim])
     return LazyPlan(account, "on tiles", count, tiles.notes)
@@ -158,9 +161,20 @@ def _pencils(D: Any, x: Any, ffts: int, tasks: int, returned: int, workers: Work
     chunk = prod(max(axis) for axis in slabs) * np.dtype(pencils.kind).itemsize
     loads, before = {}, 0
     for address, w in workers.items():
-        share = [round(n * (before + w.threads) / threads) - round(n * before / threads) for n in (tasks, counted)]
+        share = [
+            round(n * (before + w.threads) / threads) - round(n * before / threads) for n in (tasks, counted)
+        ]
         own = flops * w.threads / threads
-        held = pencil_peak(half, pencils.kind, slabs, len(workers), threads=w.threads) if ndim > 1 else 3 * chunk
-        loads[address] = Load(*share, own, ffts * moved // len(workers), 0, held, {0: own})
+        held = (
+            pencil_peak(half, pencils.kind, slabs, len(workers), threads=w.threads) if ndim > 1 else 3 * chunk
+        )
+        loads[address] = Load(
+            tasks=share[0],
+            transforms=share[1],
+            flops=own,
+            received=ffts * moved // len(workers),
+            peak=held,
+            levels={0: own},
+        )
         before += w.threads
     return Account(loads, tasks, 0, ffts * moved, returned)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from daskphys import backend
 from daskphys.errors import ShapeError
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.value import value
@@ -38,3 +39,39 @@ class Squeeze(LinearPhysics):
     def _domain_shape(self, shape: Any) -> Any:
         axis = len(shape) - self.range_ndim
         return (*shape[:axis], 1, *shape[axis:])
+
+
+@value
+class Selection(LinearPhysics):
+    """The entries from `start` to `stop` along an axis of `size`, the first of the last `ndim`."""
+
+    ndim: int
+    start: int
+    stop: int
+    size: int
+
+    @property
+    def domain_ndim(self) -> int:  # type: ignore[override]
+        return self.ndim
+
+    def _forward(self, x: Any) -> Any:
+        return x[(..., slice(self.start, self.stop), *(slice(None),) * (self.ndim - 1))]
+
+    def _adjoint(self, y: Any, shape: Any) -> Any:
+        axis = len(shape) - self.ndim
+        before, after = ((*shape[:axis], n, *shape[axis + 1 :]) for n in (self.start, self.size - self.stop))
+        return backend.concat([backend.zeros(before, y), y, backend.zeros(after, y)], axis)
+
+    def _range_shape(self, shape: Any) -> Any:
+        return self._resized(shape, self.size, self.stop - self.start)
+
+    def _domain_shape(self, shape: Any) -> Any:
+        return self._resized(shape, self.stop - self.start, self.size)
+
+    def _resized(self, shape: Any, expected: int, wanted: int) -> Any:
+        axis = len(shape) - self.ndim
+        if shape[axis] != expected:
+            raise ShapeError(
+                f"{self!r} expected {expected} entries along axis {-self.ndim}, got shape {shape}"
+            )
+        return (*shape[:axis], wanted, *shape[axis + 1 :])

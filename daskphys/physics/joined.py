@@ -18,7 +18,7 @@ import numpy as np
 from daskphys import backend
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.krylov.system import Progress, Solution
-from daskphys.physics.axes import Squeeze
+from daskphys.physics.axes import Selection, Squeeze
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cost import Cost
 from daskphys.physics.measurements import Measurements
@@ -136,14 +136,21 @@ class Joined(LinearPhysics):
 
     def _weighted_normal(self, shape: Any, weights: Any) -> LinearPhysics:
         if max(self.counts) == 1:
-            return self.parts._weighted_normal(shape, weights)  # type: ignore[no-any-return]
+            return self.parts._weighted_normal(shape, weights)
         roots = np.sqrt(checked_weights(self, weights))
         return (Diagonal(roots[(..., *(None,) * (self.range_ndim - 1))]) @ self).normal(shape)
 
     def _solve(
-        self, solver: Callable[..., Solution], y: Any, shape: Any, x0: Any = None, progress: Progress | None = None
+        self,
+        solver: Callable[..., Solution],
+        y: Any,
+        shape: Any,
+        x0: Any = None,
+        progress: Progress | None = None,
     ) -> Solution:
-        solution: Solution = self.parts._solve(solver, None if y is None else self.split(y), shape, x0, progress)
+        solution: Solution = self.parts._solve(
+            solver, None if y is None else self.split(y), shape, x0, progress
+        )
         return solution
 
     def _method(self, shape: Any) -> str:
@@ -233,13 +240,15 @@ class JoinedPhysics(Joined):
         return int(getattr(self, name).shape[axis])
 
     @property
-    def counts(self) -> tuple[int, ...]:  # type: ignore[override]
+    def counts(self) -> tuple[int, ...]:
         n, step = len(self), self.sensors_a_part
         return tuple(min(step, n - start) for start in range(0, n, step))
 
     @functools.cached_property
-    def parts(self) -> StackedPhysics:  # type: ignore[override]
-        return StackedPhysics(tuple(self._chosen(range(start, stop))._together() for start, stop in self.bounds))
+    def parts(self) -> StackedPhysics:
+        return StackedPhysics(
+            tuple(self._chosen(range(start, stop))._together() for start, stop in self.bounds)
+        )
 
     def _chosen(self, sensors: range) -> Self:
         if sensors == range(len(self)):
@@ -262,23 +271,36 @@ class JoinedStack(Joined):
     counts: tuple[int, ...]
 
     def _chosen(self, sensors: range) -> LinearPhysics:
-        starts = {bound[0]: (part, bound) for part, bound in enumerate(self.bounds)}
-        wanted, left = [], list(sensors)
-        while left:
-            part, (start, stop) = starts.get(left[0], (0, (0, 0)))
-            if not start < stop or left[: stop - start] != [*range(start, stop)]:
-                raise ParameterError(
-                    f"{self!r} is cut between parts alone, before sensors {', '.join(map(str, starts))}; got "
-                    f"{sensors}: slice the operator before it is distributed or combined"
-                )
-            wanted.append(part)
-            left = left[stop - start :]
-        return self._of_parts(wanted)
+        if max(self.counts) == 1:
+            stop = sensors.stop if sensors.stop >= 0 else None
+            return self._joined(self.parts[sensors.start : stop : sensors.step], (1,) * len(sensors))
+        runs = list(self._runs(sensors))
+        whole = [part for part, own in runs if len(own) == self.counts[part]]
+        if len(whole) == len(runs) and whole == [*range(whole[0], whole[-1] + 1)]:
+            return self._joined(self.parts[whole[0] : whole[-1] + 1], [self.counts[i] for i in whole])
+        if not isinstance(self.parts, StackedPhysics):
+            raise ParameterError(
+                f"{self!r} is cut between parts alone, before sensors {', '.join(str(a) for a, _ in self.bounds)}; got "
+                f"{sensors}: slice the operator before it is distributed"
+            )
+        chosen = (
+            Selection(self.range_ndim, own.start, own.stop, self.counts[i]) @ self.parts[i] for i, own in runs
+        )
+        return self._joined(StackedPhysics(tuple(chosen)), [len(own) for _, own in runs])
 
-    def _of_parts(self, chosen: list[int]) -> LinearPhysics:
-        parts, step = self.parts, 1 if len(chosen) < 2 else chosen[1] - chosen[0]
-        stop = chosen[-1] + step
-        return self._joined(parts[chosen[0] : stop if stop >= 0 else None : step], [self.counts[i] for i in chosen])
+    def _runs(self, sensors: range) -> Iterator[tuple[int, range]]:
+        """Each part, and which of its sensors follow each other in `sensors`."""
+        part_of = [
+            (part, start) for part, (start, stop) in enumerate(self.bounds) for _ in range(start, stop)
+        ]
+        left = list(sensors)
+        while left:
+            part, start = part_of[left[0]]
+            n = 1
+            while n < len(left) and left[n] == left[n - 1] + 1 and part_of[left[n]][0] == part:
+                n += 1
+            yield part, range(left[0] - start, left[0] - start + n)
+            left = left[n:]
 
     def _summary(self) -> str:
         return f"{len(self)} sensors, {self.parts._summary()}"

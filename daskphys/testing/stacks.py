@@ -72,7 +72,7 @@ def sensor_axis(p: Probe) -> None:
         p.near(A[i].A(x), y[(..., i, *after)])
     same_bits(A.join(A.split(y)), y)
     cuts = [start for start, _ in A.bounds]
-    for part in {slice(0, A.bounds[0][1]), slice(cuts[len(cuts) // 2], n)}:
+    for part in (slice(0, A.bounds[0][1]), slice(cuts[len(cuts) // 2], n)):
         require(len(A[part]), len(range(n)[part]), f"len(A[{part}]) is")
         p.near(A[part].A(x), y[(..., part, *after)])
     p.near(A.A_adjoint(y), sum(A[i].A_adjoint(y[(..., i, *after)]) for i in range(n)))

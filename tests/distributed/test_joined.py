@@ -5,7 +5,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import sensors
-from cases import raises
+from cases import kernel, raises
 from sensors import Coils, Pairs
 
 from daskphys import optim
@@ -30,7 +30,7 @@ def ctx(request):
     return request.getfixturevalue(request.param)
 
 
-@pytest.mark.parametrize("A", [Coils(MAPS), Pairs(MAPS), 2 * Pairs(MAPS), Coils(MAPS) @ Blur(gaussian_blur(0.7))])
+@pytest.mark.parametrize("A", [Coils(MAPS), Pairs(MAPS), 2 * Pairs(MAPS), Coils(MAPS) @ Blur(kernel(3, 2))])
 def test_the_bits_of_the_plain_operator(A, ctx, rng):
     D = distribute(A, ctx)
     x = rng.standard_normal((2, 6, 7)).astype(np.float32)
@@ -42,7 +42,7 @@ def test_the_bits_of_the_plain_operator(A, ctx, rng):
     assert D.compute_sqnorm((6, 7)) == A.compute_sqnorm((6, 7))
     np.testing.assert_array_equal(optim.cg(D, y, rtol=1e-4), optim.cg(A, y, rtol=1e-4))
     assert sorted(i for held in D.placement.values() for i in held) == D.local_indexes == [0, 1, 2, 3, 4]
-    assert D.report().method == "cg"
+    assert D.report().method.startswith("CG, ")
     plan = D.plan((2, 6, 7), calibrate=False)
     assert sorted(i for w in plan.workers for a, b in w.sensors for i in range(a, b)) == D.local_indexes
     np.testing.assert_array_equal((3 * D)(x), (3 * A)(x))
@@ -54,12 +54,16 @@ def test_lazily(ctx, rng):
     x = rng.standard_normal((4, 6, 7))
     lazy = da.from_array(x, chunks=(3, 6, 7))
     y = A(x)
-    for operator in (A, D):
-        made = operator(lazy)
-        assert made.chunks == ((3, 1), (2, 2, 1), (6,), (7,))
-        np.testing.assert_array_equal(made.compute(), y)
-        np.testing.assert_array_equal(operator.A_adjoint(da.from_array(y, chunks=(2, 3, 6, 7))).compute(), A.A_adjoint(y))
-        np.testing.assert_array_equal(operator.A_adjoint_A(lazy).compute(), A.A_adjoint_A(x))
+    # Several clusters are open in this module; a lazy result of a distributed operator is computed by its own.
+    with ctx.client.as_current():
+        for operator in (A, D):
+            made = operator(lazy)
+            assert made.chunks == ((3, 1), (2, 2, 1), (6,), (7,))
+            np.testing.assert_array_equal(made.compute(), y)
+            np.testing.assert_array_equal(
+                operator.A_adjoint(da.from_array(y, chunks=(2, 3, 6, 7))).compute(), A.A_adjoint(y)
+            )
+            np.testing.assert_array_equal(operator.A_adjoint_A(lazy).compute(), A.A_adjoint_A(x))
 
 
 def test_parameters_in_a_dask_array_are_loaded_on_the_workers(ctx, rng):
@@ -79,6 +83,10 @@ def test_a_slice_of_what_is_distributed(threads):
     D = distribute(Coils(MAPS), threads)
     np.testing.assert_array_equal(D[1:3](np.ones((6, 7))), MAPS[1:3])
     np.testing.assert_array_equal(D[-1](np.ones((6, 7))), MAPS[-1])
+    D = distribute(Pairs(MAPS), threads)
+    np.testing.assert_array_equal(D[2:](np.ones((6, 7))), MAPS[2:])
+    with raises(ParameterError, "sensors 0, 2, 4", "before it is distributed"):
+        D[1:3]
 
 
 def test_what_sensors_share_travels_once(ctx):

@@ -21,7 +21,6 @@ from daskphys.errors import (
     MemoryPlanError,
     NotClosedFormError,
     ParameterError,
-    ShapeError,
     UnknownKeywordError,
 )
 from daskphys.physics import Blur, Diagonal, Identity, gaussian_blur, stack
@@ -200,8 +199,6 @@ def test_a_plan_refuses_bad_input(threads, image, blurs):
         D.plan(image, "A_adjont")
     with raises(ParameterError, "float16"):
         D.plan((8, 8), dtype="float16")
-    with raises(ShapeError, "one chunk", "rechunk"):
-        D.plan(da.zeros((3, 64, 64), chunks=(3, 32, 64), dtype="float32"))
 
 
 # -- peaks ----------------------------------------------------------------------------------------------------------
@@ -426,7 +423,13 @@ def test_a_plan_on_tiles_has_the_tasks_of_its_graph(processes, method, which, re
     x = da.random.default_rng(0).random((2, 128, 96), chunks=(1, 32, 48)).astype("float32")
     asked = D(x) if method == "A_adjoint" else x
     plan = D.plan(asked, method, calibrate=False)
-    made = D.A(x) if method == "A" else D.A_adjoint(asked) if method == "A_adjoint" else D.A_adjoint_A(x, method="tree" if method == TREE else "auto")
+    made = (
+        D.A(x)
+        if method == "A"
+        else D.A_adjoint(asked)
+        if method == "A_adjoint"
+        else D.A_adjoint_A(x, method="tree" if method == TREE else "auto")
+    )
     before = len(asked.__dask_graph__().to_dict())
     assert plan.where == "on tiles"
     assert plan.tasks == len(made.__dask_graph__().to_dict()) - before
@@ -465,16 +468,18 @@ def test_what_cannot_be_planned_in_chunks_says_so(processes, mixed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["A", "A_adjoint_A"])
-def test_the_measured_peak_on_tiles_is_within_a_quarter_of_the_plan(method, tmp_path):
-    """From Zarr to Zarr, on fresh worker processes."""
-    store = da.random.default_rng(0).random((4096, 4096), chunks=1024).astype("float32")
-    store.to_zarr(tmp_path / "x.zarr")
+def test_the_plan_on_tiles_bounds_the_measured_peak(method):
+    """Of an image whose chunks take no memory, and results that are not kept, on fresh worker processes."""
     with DistributedContext(n_workers=2, processes=True) as ctx:
         D = distribute(blurs_of(2), ctx)
-        x = da.from_zarr(tmp_path / "x.zarr")
+        x = da.zeros((16384, 8192), chunks=4096, dtype="float32")
         plan = D.plan(x, method, calibrate=False)
-        for number, made in enumerate(D(x) if method == "A" else [D.A_adjoint_A(x)]):
-            made.to_zarr(tmp_path / f"{number}.zarr")
+        made = D(x)[0] if method == "A" else D.A_adjoint_A(x)
+        made.map_blocks(smallest, dtype="float32", chunks=(1, 1)).compute()
         peaks = ctx.client.run(peak)
     planned = max(w.memory.total for w in plan.workers)
-    assert 0.8 < max(peaks.values()) / planned < 1.25
+    assert 0.6 < max(peaks.values()) / planned < 1.05
+
+
+def smallest(block):
+    return block.min(keepdims=True)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from cases import raises
+from cases import kernel, raises
 from sensors import Coils, Pairs, Sensitivity
 
 from daskphys.errors import ParameterError, ShapeError
-from daskphys.physics import Blur, gaussian_blur, stack
+from daskphys.physics import Blur, stack
 from daskphys.physics.base import Composed
 from daskphys.physics.joined import JoinedStack
 from daskphys.testing import check_physics
@@ -15,7 +15,9 @@ MAPS = np.random.default_rng(1).uniform(0.5, 1.5, (5, 6, 7))
 SHAPES = ((6, 7), (2, 6, 7))
 
 
-@pytest.mark.parametrize("A", [Coils(MAPS), Pairs(MAPS), Coils(MAPS + 0.5j * MAPS[::-1])], ids=["1", "2", "complex"])
+@pytest.mark.parametrize(
+    "A", [Coils(MAPS), Pairs(MAPS), Coils(MAPS + 0.5j * MAPS[::-1])], ids=["1", "2", "complex"]
+)
 def test_laws(A):
     check_physics(A, SHAPES)
 
@@ -23,7 +25,7 @@ def test_laws(A):
 @pytest.mark.parametrize("kind", [Coils, Pairs])
 def test_laws_of_what_the_algebra_makes(kind):
     A = kind(MAPS)
-    B = Blur(gaussian_blur(0.5))
+    B = Blur(kernel(3, 2))
     for made in (A @ B, 2 * A, A + kind(MAPS[::-1]), stack(A, B), A[1], A[4:0:-1]):
         check_physics(made, SHAPES)
     assert all(isinstance(made, JoinedStack) for made in (A @ B, 2 * A, A + A))
@@ -48,11 +50,12 @@ def test_slices_of_any_kind():
         A[5]
 
 
-def test_what_the_algebra_makes_is_cut_between_parts():
+@pytest.mark.parametrize(
+    "index", [slice(2, None), slice(1, 3), slice(None, None, -1), slice(0, 1), slice(4, None, -2)]
+)
+def test_slices_of_what_the_algebra_makes(index):
     A = 2 * Pairs(MAPS)
-    np.testing.assert_array_equal(A[2:](np.ones((6, 7))), 2 * MAPS[2:])
-    with raises(ParameterError, "sensors 0, 2, 4", "slice the operator before"):
-        A[1:3]
+    np.testing.assert_array_equal(A[index](np.ones((6, 7))), 2 * MAPS[index])
 
 
 @pytest.mark.parametrize("kind", [Coils, Pairs])
@@ -79,7 +82,7 @@ def test_a_product_uses_the_merged_operator_of_its_left_factor(rng):
     """Two transforms of each image between, and not four."""
     from daskphys import backend
 
-    A = Blur(gaussian_blur(1.0)) @ Sensitivity(MAPS)
+    A = Blur(kernel(3, 2)) @ Sensitivity(MAPS)
     x = rng.standard_normal((6, 7))
     A.A_adjoint_A(x)
     with backend.count_transforms() as count:

@@ -1,1 +1,0 @@
-"""Cases of one family of operators each; `benchmarks.operators` finds them."""
