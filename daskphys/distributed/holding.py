@@ -99,9 +99,14 @@ class Holding:
         held = self._futures(builder, keys)
         futures = [future for replicas in held for future in replicas.values()]
         wait_here(self._ctx, futures, set(workers))
-        for future in futures:
-            if future.status == "error":
-                raise future.exception()
+        failed = next((future for future in futures if future.status == "error"), None)
+        if failed is not None:
+            error = failed.exception()
+            for future in (
+                futures
+            ):  # else the traceback would hold them, and the next attempt would be given this error
+                future.release()
+            raise error
         self._held, self._workers = held, workers
 
     def _move(self, workers: dict[Hashable, WorkerInfo]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from dask.base import tokenize
 
+from daskphys import backend
 from daskphys.distributed.factories import Chosen, Factory, Mapped, Picked, keep_block, made, make_block
 from daskphys.distributed.parameters import Parameters
 from daskphys.distributed.shared import fill_block, keep_array, nbytes_once, shared_by, stripped
@@ -136,10 +137,8 @@ class StackRecipe(Recipe):
         shared = shared_by(blocks)
         if not shared:
             return [(keep_block, block) for block in blocks]
-        refs = [
-            builder.add((f"shared-{self.token}", number), keep_array, array)
-            for number, array in enumerate(shared)
-        ]
+        # By content: which arrays are shared depends on how the stack is cut.
+        refs = [builder.add(f"shared-{tokenize(backend.digest(a))}", keep_array, a) for a in shared]
         made = []
         for block in blocks:
             rest, used = stripped(block, shared)

@@ -150,14 +150,17 @@ class Problem:
     def _warn(self, solution: Solution) -> None:
         asked = self.solver
         if not math.isfinite(solution.residual):
-            ended = f"overflowed {backend.dtype_name(solution.x)} (give a smaller y, or more precision) and stopped"
+            ended, mend = (
+                f"overflowed {backend.dtype_name(solution.x)} and stopped",
+                "a smaller y, or more precision",
+            )
         elif solution.iterations == asked.max_iter:
-            ended = "stopped"
+            ended, mend = "stopped", "a larger max_iter, rtol or lam"
         else:
-            ended = "came no nearer by rounding and stopped"
+            ended, mend = "came no nearer by rounding and stopped", "a larger rtol or lam, or more precision"
         warnings.warn(
             f"{self!r} {ended} after {solution.iterations} iterations at a relative residual of "
-            f"{solution.residual:.2e} (asked for {asked.rtol:.1e}): give a larger max_iter, rtol or lam",
+            f"{solution.residual:.2e} (asked for {asked.rtol:.1e}): give {mend}",
             ConvergenceWarning,
             stacklevel=2,
         )

@@ -68,12 +68,18 @@ class DerivedCache:
             self._owners[id(owner)].add(key)
             self._entries[full] = (made, size)
             self.nbytes += size
-            while self.nbytes > self.max_bytes:
-                (owner_id, old_key), old = self._entries.popitem(last=False)
-                self._owners.get(owner_id, set()).discard(old_key)
-                self.nbytes -= old[1]
-                released.append(old)
+            released += self._evicted()
         return made
+
+    def _evicted(self) -> list[Any]:
+        """Take out the oldest entries until the rest fits; the caller, who has the lock, frees them after it."""
+        taken = []
+        while self.nbytes > self.max_bytes:
+            (owner_id, old_key), old = self._entries.popitem(last=False)
+            self._owners.get(owner_id, set()).discard(old_key)
+            self.nbytes -= old[1]
+            taken.append(old)
+        return taken
 
     def nbytes_of(self, owner: Any) -> int:
         """Bytes of the entries of one owner."""
@@ -83,7 +89,10 @@ class DerivedCache:
 
     def limit(self, max_bytes: int) -> None:
         """Keep at most so much from now on, and no more than before: the process has less memory than was thought."""
-        self.max_bytes = min(self.max_bytes, max_bytes)
+        with self._lock:
+            self.max_bytes = min(self.max_bytes, max_bytes)
+            released = self._evicted()
+        del released  # freed outside the lock, for what goes may own entries itself
 
     def _forget(self, owner_id: int) -> None:
         released = []

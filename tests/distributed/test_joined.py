@@ -11,7 +11,7 @@ from sensors import Coils, Pairs
 from daskphys import optim
 from daskphys.distributed import distribute
 from daskphys.distributed.shared import fill_block, shared_by, stripped
-from daskphys.errors import ParameterError
+from daskphys.errors import ParameterError, SensorError
 from daskphys.physics import Blur, Diagonal, gaussian_blur, stack
 
 MAPS = np.random.default_rng(1).uniform(0.5, 1.5, (5, 6, 7))
@@ -102,3 +102,33 @@ def test_what_sensors_share_travels_once(ctx):
     rest, used = stripped(blocks[2], shared)
     assert len(cloudpickle.dumps(rest)) < mask.nbytes / 10
     assert fill_block(rest, used, shared) == blocks[2]
+
+
+def test_what_is_shared_is_told_from_it_however_the_stack_is_cut(threads):
+    """Two arrays that are shared by one cut and not by the other; both operators are there at once."""
+    first, second = (Diagonal(np.random.default_rng(i).uniform(1, 2, (96, 96))) for i in range(2))
+    A = stack(*[Blur(gaussian_blur(1.0 + 0.1 * i)) @ m for i, m in enumerate((first, first, second, second))])
+    x = np.ones((96, 96))
+    one, two = distribute(A, threads, chunks=[2, 1, 1]), distribute(A, threads, chunks=1)
+    for D in (one, two):
+        np.testing.assert_array_equal(D.A_adjoint_A(x), A.A_adjoint_A(x))
+
+
+def test_what_failed_once_can_be_tried_again(processes, tmp_path):
+    """Although the error, whose traceback knows the futures, is kept."""
+    flag = tmp_path / "there"
+
+    def factory(index):
+        if not flag.exists():
+            raise OSError("not there yet")
+        return Blur(gaussian_blur(1.0 + index))
+
+    def again(index, made=factory):
+        return made(index) if index else Blur(gaussian_blur(1.0))  # the client makes sensor 0
+
+    with pytest.raises(SensorError) as kept:
+        distribute(again, processes, num_operators=3)
+    flag.touch()
+    D = distribute(again, processes, num_operators=3)
+    assert len(D) == 3
+    assert "not there yet" in str(kept.value)

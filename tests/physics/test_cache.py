@@ -202,3 +202,13 @@ def test_eviction_of_operators_that_own_entries(monkeypatch):
     del A
     assert small.nbytes == 0
     assert module.derived is not small
+
+
+def test_a_lower_limit_lets_go_of_what_is_above_it_at_once():
+    class Owner: ...
+
+    cache, owner = DerivedCache(max_bytes=1000), Owner()
+    for key in range(3):
+        cache.get(owner, key, lambda: np.ones(4))
+    cache.limit(70)
+    assert cache.nbytes == 64

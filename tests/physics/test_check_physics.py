@@ -159,6 +159,7 @@ def test_every_law_has_a_wrong_operator():
     laws = {law.__doc__ for module in (products, inverses, content, stacks, kinds) for law in module.LAWS}
     others = {  # of stacks, which authors do not write, and of libraries that take what NumPy gives
         stacks.slicing.__doc__,
+        stacks.sensor_axis.__doc__,  # tests/physics/test_joined.py
         kinds.array_api.__doc__,  # tested with `Window`
         kinds.torch_tensors.__doc__,
         kinds.dask_arrays.__doc__,

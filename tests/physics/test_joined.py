@@ -90,3 +90,14 @@ def test_a_product_uses_the_merged_operator_of_its_left_factor(rng):
     assert isinstance(A, Composed)
     assert count.total == 2
     np.testing.assert_allclose(got, A.A_adjoint(A(x)), atol=1e-12)
+
+
+def test_a_wrong_slice_breaks_its_law():
+    class Wrong(Coils):
+        def _chosen(self, sensors):
+            return super()._chosen(
+                range(sensors.stop - 1, sensors.start - 1, -1) if sensors.start else sensors
+            )
+
+    with pytest.raises(AssertionError, match="cut along it"):
+        check_physics(Wrong(MAPS), SHAPES)

@@ -51,14 +51,17 @@ class Link:
         """Connect to the worker at `address`, and let it begin with `what`."""
         try:
             comm = await connect(address, timeout=CONNECT, **worker.connection_args)
-            await comm.write(
-                {"op": OPERATION, "reply": False, **{k: to_serialize(v) for k, v in what.items()}}
-            )
         except OSError as error:
             raise PeerLost(address, str(error)) from error
         link = cls(address, comm)
         try:
+            await comm.write(
+                {"op": OPERATION, "reply": False, **{k: to_serialize(v) for k, v in what.items()}}
+            )
             await link.answer()
+        except OSError as error:
+            comm.abort()
+            raise PeerLost(address, str(error)) from error
         except BaseException:
             comm.abort()
             raise
