@@ -180,14 +180,28 @@ class Guard:
         MemoryPlanError
             With what the worst worker would need, what it may have, and three ways out.
         """
-        add = ADDS.get(method.partition(" ")[0])
-        if add is None or value is None or not any(w.memory for w in workers.values()):
+        if value is None:
             return
         if isinstance(value, Measurements):  # the door has seen that all belong to one image
             first = self._stack.recipe.alike(0, 1)[0]
             shape, dtype = first._domain_shape(tuple(value[0].shape)), backend.dtype_name(value[0])
         else:
             shape, dtype = tuple(value.shape), backend.dtype_name(value)
+        self.check_image(method, blocks, workers, shape, dtype, beside)
+
+    def check_image(
+        self,
+        method: str,
+        blocks: calls.Blocks,
+        workers: Mapping[Hashable, WorkerInfo],
+        shape: Any,
+        dtype: str,
+        beside: int = 0,
+    ) -> None:
+        """`check` for an image of this shape, where the argument has this dtype."""
+        add = ADDS.get(method.partition(" ")[0])
+        if add is None or not any(w.memory for w in workers.values()):
+            return
         account = self._priced(method, blocks, workers, add, shape, dtype)
         root = {blocks.homes[0]: beside}
         found = peaks(account, workers, {}, root)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import time
 from collections.abc import Callable, Hashable, Sequence, Set
 from concurrent.futures import CancelledError
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from distributed import Future, wait
 
 from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.softpins import wake
 from daskphys.errors import DaskphysError, WorkersLostError
 
 #: Seconds between two looks at the workers while a call runs.
@@ -42,20 +42,7 @@ def wait_here(ctx: DistributedContext, futures: Sequence[Future], homes: Set[Has
         except TimeoutError:
             if not homes & {w.address for w in ctx.require_workers().values()}:
                 raise WorkersGone from None
-            wake(ctx)
-
-
-def wake(ctx: DistributedContext) -> None:
-    """Have the scheduler place soft-pinned tasks whose workers are gone on any other."""
-
-    # Inside, so that it travels by value: a scheduler need not have daskphys.
-    def place(dask_scheduler: Any = None) -> None:
-        asleep = {ts.key: "processing" for ts in dask_scheduler.unrunnable if ts.loose_restrictions}
-        if asleep:
-            dask_scheduler.transitions(asleep, stimulus_id="daskphys-wake")
-
-    with contextlib.suppress(ValueError):  # a scheduler whose owner allows no functions
-        ctx.client.run_on_scheduler(place)
+            wake(ctx.client)
 
 
 def until_done(what: str, attempt: Callable[[int], T]) -> T:

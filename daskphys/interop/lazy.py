@@ -15,6 +15,7 @@ from dask.base import tokenize
 
 from daskphys import backend
 from daskphys.distributed import calls
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.gram import DistributedGram
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.errors import NotClosedFormError, ShapeError
@@ -164,12 +165,27 @@ def run_leaf(operator: LinearPhysics, x: Any) -> Any:
 def _forward(physics: Any, x: Any) -> Measurements:
     inputs, lead = aligned(physics, x)
     builder, call, blocks = begin("forward", physics, inputs)
+    _check_memory(physics, "A", blocks, inputs[0], x.shape)
     shapes = physics._range_shape(x.shape)
     for index in indexes(x, lead):
         made = calls.forward(builder, call, blocks, key(x, index), _expected(physics, x, index), index)
         for (start, stop), block in zip(blocks.bounds, made, strict=True):
             take(builder, call, index, shapes[:stop], block, start)
     return measurements(builder.build(inputs), call, inputs, lead, shapes, dtypes(physics, x))
+
+
+def _check_memory(physics: Any, method: str, blocks: Blocks, sample: Any, shape: Any) -> None:
+    """Refuse a product of a distributed operator of which not even one task fits: one block on the largest chunk.
+
+    Others may be computed and stored before and after it, so that no more need be there at once.
+    `sample` has the leading chunks, and `shape` is that of the whole image.
+    """
+    if isinstance(physics, DistributedPhysics):
+        lead = len(shape) - physics.domain.ndim
+        largest = (*(max(c) for c in sample.chunks[:lead]), *shape[lead:])
+        workers = physics.holding.workers
+        one = replace(blocks, bounds=blocks.bounds[:1], refs=blocks.refs[:1], homes=blocks.homes[:1])
+        physics.runner.guard.check_image(method, one, workers, largest, sample.dtype.name)
 
 
 def _expected(physics: Any, x: Any, index: Index) -> Any:
@@ -184,6 +200,7 @@ def _adjoint(physics: Any, y: Measurements) -> Any:
     inputs, lead = aligned(physics.H, y)
     shape = physics._domain_shape(y.shapes)
     builder, call, blocks = begin("adjoint", physics, inputs, grouped=True)
+    _check_memory(physics, "A_adjoint", blocks, inputs[0], shape)
     name = f"adjoint-{call}"
     for index in indexes(inputs[0], lead):
         chunks, image = [key(a, index) for a in inputs], chunk_shape(inputs[0], index, shape)
@@ -199,6 +216,8 @@ def _gram(operator: Gram | WeightedGram, x: Any, weights: Weights | None = None)
     name = f"gram-{call}"
     by_tree = isinstance(operator, DistributedGram) and operator.method == "tree"
     merged, dtype = None, x.dtype.name
+    if physics.normal_kind is None or by_tree:
+        _check_memory(physics, "A_adjoint_A", blocks, x, x.shape)
     if physics.normal_kind is not None and not by_tree and weights is None:
         merged = calls.normal(builder, call, blocks, x.shape[lead:])
         dtype = physics.normal_kind.result_dtype(dtype)

@@ -296,6 +296,15 @@ def test_a_call_that_cannot_fit_is_refused_before_anything_is_submitted(small):
             call()
 
 
+def test_a_lazy_call_whose_chunk_cannot_fit_is_refused(small):
+    D = distribute(blurs_of(3, "valid"), small)
+    x = da.zeros((1, 8000, 8000), chunks=-1, dtype="float32")
+    for call in (D, D.A_adjoint_A):
+        with raises(MemoryPlanError, "(1, 8000, 8000)", "more chunks"):
+            call(x)
+    D(da.zeros((16, 64, 64), chunks=(1, 64, 64), dtype="float32"))
+
+
 def test_a_call_just_under_the_limit_runs_through(small):
     A, x = blurs_of(4), np.ones((2048, 1900), np.float32)
     D = distribute(A, small)

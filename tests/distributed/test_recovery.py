@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -89,3 +90,21 @@ def test_a_restarted_cluster_gets_its_operators_again(blurs: StackedPhysics, ima
         D = distribute(blurs, ctx)
         ctx.client.restart()
         np.testing.assert_array_equal(D.A_adjoint(D(image)), blurs.A_adjoint(blurs(image)))
+
+
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_all_workers_killed_under_a_lazy_product(blurs: StackedPhysics, when: str) -> None:
+    """Their blocks were pinned to them alone; whoever computes the result does not wait for ever."""
+    x = np.random.default_rng(0).random((6, 3, 256, 256), dtype=np.float32)
+    with DistributedContext(n_workers=2, processes=True) as ctx:
+        D = distribute(blurs, ctx)
+        lazy = D.A_adjoint(D(da.from_array(x, chunks=(1, 3, 256, 256))))
+        victims = pids_of(ctx, 2).values()
+        if when == "before":
+            for victim in victims:
+                os.kill(victim, signal.SIGKILL)
+        else:
+            for victim in victims:
+                threading.Timer(0.05, os.kill, (victim, signal.SIGKILL)).start()
+        result = ctx.client.compute(lazy).result(timeout=60)
+    np.testing.assert_array_equal(result, blurs.A_adjoint(blurs(x)))
