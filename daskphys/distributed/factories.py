@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -87,9 +88,26 @@ def make_block(factory: Factory, start: int, stop: int, *parameters: Any) -> Sta
 def made(factory: Factory, index: int, parameters: tuple[Any, ...] = ()) -> LinearPhysics:
     """One operator of a factory, or an error that names the sensor."""
     with naming(index, factory):
+        _check_call(factory, index, parameters)
         operator = factory(index, *parameters)
     if not isinstance(operator, LinearPhysics):
         raise SensorError(
             f"sensor {index}: the factory {factory!r} expected to return an operator, got {describe(operator)}"
         )
     return operator
+
+
+def _check_call(factory: Factory, index: int, parameters: tuple[Any, ...]) -> None:
+    """Refuse a factory that does not take as many parameters as there are."""
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):  # of a builtin nothing is known
+        return
+    try:
+        signature.bind(index, *parameters)
+    except TypeError as error:
+        raise ParameterError(
+            f"distribute expected a factory f(index, *parameters) that takes {len(parameters)} parameters, one of each "
+            f"array, got f{signature}: an array or a Dask array is one parameter, a list or tuple of them is several "
+            f"(np.stack makes one)"
+        ) from error

@@ -137,6 +137,11 @@ class Blur(LinearPhysics):
     def _domain_shape(self, shape: Any) -> Any:
         return self._resized(shape, 0 if self.padding != "valid" else 1)
 
+    def _mend(self, shape: Any) -> str:
+        if len(shape) > self._space and shape[-1] <= 4:  # as Pillow and matplotlib have them
+            return "channels go before the image's axes, as in np.moveaxis(x, -1, 0)"
+        return "crop the kernel or give a larger image"
+
     def _resized(self, shape: Any, sign: int) -> Any:
         """The shape on the other side, checked against the kernel."""
         lead, space = tuple(shape[: -self._space]), tuple(shape[-self._space :])
@@ -144,7 +149,7 @@ class Blur(LinearPhysics):
         if any(size < n for size, n in zip(image, self.kernel_shape, strict=True)):
             raise ShapeError(
                 f"{self!r} expected an image of at least {_times(self.kernel_shape)}, its kernel's size, got "
-                f"{_times(image)}: crop the kernel or give a larger image"
+                f"{_times(image)}: {self._mend(shape)}"
             )
         check_channels(self, tuple(self.filter.shape[: -self._space]), tuple(shape), self._space)
         return (*lead, *(s + sign * (n - 1) for s, n in zip(space, self.kernel_shape, strict=True)))

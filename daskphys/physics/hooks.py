@@ -216,8 +216,8 @@ class Hooks(Value, abc.ABC):
 
     def _not_closed(self, what: str) -> NotClosedFormError:
         return NotClosedFormError(
-            f"{self!r} has no closed form of {what}: expected a merged normal operator (circular blurs have "
-            f"one); use A_dagger or compute_norm, which iterate where they must"
+            f"{self!r} has no closed form of {what}: expected a merged normal operator, such as that of "
+            f"circular blurs, A.normal(shape); or use A_dagger or compute_norm, which iterate where they must"
         )
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from cases import raises
 
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.errors import ParameterError, SensorError, ShapeError
@@ -204,3 +205,9 @@ def test_a_dask_array_that_lies_about_its_chunks(threads: DistributedContext, ke
     )
     with pytest.raises(ParameterError, match=r"parameters\[0\].*entries"):
         distribute(blur, threads, parameters=liar, chunks=4)
+
+
+def test_a_factory_that_takes_other_parameters(threads):
+    kernels = [np.ones((5, 5))] * 3  # a list is three parameters of five sensors, and not one of three
+    with raises(ParameterError, "takes 3 parameters", "np.stack"):
+        distribute(lambda index, kernel: Blur(kernel), threads, parameters=kernels)

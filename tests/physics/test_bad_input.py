@@ -135,3 +135,10 @@ def test_nothing_in_measurements():
 def test_vjp_needs_a_measurement_of_the_same_image():
     with raises(ShapeError, repr(A), "(8, 9)", "(7, 9)"):
         A.A_vjp(np.ones((8, 9)), np.ones((7, 9)))
+
+
+def test_channels_that_come_last_are_told_where_they_go():
+    with raises(ShapeError, "Blur", "517×3", "np.moveaxis(x, -1, 0)"):
+        Blur(np.ones((9, 9)))(np.ones((333, 517, 3)))
+    with raises(ShapeError, "Blur", "5×5", "larger image"):
+        Blur(np.ones((9, 9)))(np.ones((5, 5)))
