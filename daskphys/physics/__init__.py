@@ -4,6 +4,7 @@ from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blur import Blur, gaussian_blur
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.motion import disk_blur, motion_blur, random_motion_blur
 from daskphys.physics.normal import Diagonal, FourierMultiplier, Identity, NormalSum, Toeplitz
 from daskphys.physics.stack import StackedPhysics, stack
 from daskphys.physics.value import value
@@ -19,7 +20,10 @@ __all__ = [
     "NormalSum",
     "StackedPhysics",
     "Toeplitz",
+    "disk_blur",
     "gaussian_blur",
+    "motion_blur",
+    "random_motion_blur",
     "stack",
     "value",
 ]

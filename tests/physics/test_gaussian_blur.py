@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daskphys.errors import DeviceError, ParameterError, UnknownKeywordError
-from daskphys.physics import gaussian_blur
+from daskphys.physics import Blur, gaussian_blur
 
 SIGMAS = st.floats(0.2, 6.0)
 
@@ -65,11 +65,11 @@ def test_device(device):
 
 
 @pytest.mark.parametrize(
-    "sigma", [0, -1.0, (1.0, 0.0), (1.0, np.nan), np.inf, (1, 2, 3), "wide", None, (1, "a")]
+    "sigma", [0, -1.0, (1.0, 0.0), (1.0, np.nan), np.inf, (1, 2, 0), (1, 2, 3, 4), "wide", None, (1, "a")]
 )
 def test_bad_sigma(sigma):
     with pytest.raises(
-        ParameterError, match="gaussian_blur expected sigma as one or two positive numbers, got"
+        ParameterError, match="gaussian_blur expected sigma as one to three positive numbers, got"
     ):
         gaussian_blur(sigma)
 
@@ -85,3 +85,15 @@ def test_bad_keyword_and_device():
         gaussian_blur(sigmas=1.0)
     with pytest.raises(DeviceError, match="tpu"):
         gaussian_blur(1.0, device="tpu")
+
+
+def test_a_volume_is_the_product_of_its_axes():
+    k = gaussian_blur((0.5, 1.0, 1.5))
+    n = k.shape[-1]
+    at = np.arange(n) - n // 2
+    expected = [np.exp(-0.5 * (at / s) ** 2) for s in (0.5, 1.0, 1.5)]
+    expected = np.einsum("i,j,k->ijk", *(e / e.sum() for e in expected))
+    np.testing.assert_allclose(k[0, 0], expected, rtol=1e-12)
+    assert Blur(k).ndim == 3
+    turned = gaussian_blur((0.5, 1.0, 1.5), angle=90)[0, 0]
+    np.testing.assert_allclose(turned, expected.transpose(0, 2, 1), atol=1e-15)
