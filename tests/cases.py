@@ -15,6 +15,7 @@ from daskphys.physics import (
     FourierMultiplier,
     Identity,
     LinearPhysics,
+    SpaceVaryingBlur,
     Toeplitz,
     gaussian_blur,
     stack,
@@ -180,4 +181,10 @@ JOINED = [
     Case("squeeze", Squeeze(3), ((1, 8, 9), (2, 1, 8, 9))),
 ]
 
-CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *JOINED)
+#: Blurs that change over the field; the tests of this family try more of them.
+_VARYING = SpaceVaryingBlur(
+    np.stack([kernel(3, 4, seed=i) for i in range(3)]), np.random.default_rng(0).random((3, 9, 8))
+)
+CONVOLUTION = [Case("space varying", _VARYING, ((9, 8), (2, 9, 8)))]
+
+CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *JOINED, *CONVOLUTION)

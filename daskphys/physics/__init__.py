@@ -6,6 +6,7 @@ from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.motion import disk_blur, motion_blur, random_motion_blur
 from daskphys.physics.normal import Diagonal, FourierMultiplier, Identity, NormalSum, Toeplitz
+from daskphys.physics.space_varying import SpaceVaryingBlur
 from daskphys.physics.stack import StackedPhysics, stack
 from daskphys.physics.value import value
 
@@ -18,6 +19,7 @@ __all__ = [
     "LinearPhysics",
     "Measurements",
     "NormalSum",
+    "SpaceVaryingBlur",
     "StackedPhysics",
     "Toeplitz",
     "disk_blur",
