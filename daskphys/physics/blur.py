@@ -37,8 +37,8 @@ class Blur(LinearPhysics):
 
     Parameters
     ----------
-    filter : array, shape (h, w), (1|C, h, w) or (1, 1|C, h, w); for volumes with one more axis
-        The kernel, real; one for all channels or one for each.  NumPy, CuPy or torch.  Kept in double
+    filter : array, shape (h, w), (1|C, h, w) or (1|B, 1|C, h, w); for volumes with one more axis
+        The kernel, real; one for all channels or one for each, and one for each entry of a batch.  NumPy, CuPy or torch.  Kept in double
         precision; results have the precision of the image.
     padding : {"circular", "valid", "replicate", "reflect"}
         What lies beyond the border: the periodic image; nothing (the result has ``N - n + 1`` samples); the
@@ -84,11 +84,10 @@ class Blur(LinearPhysics):
         ndim = (3 if rank == 5 else 2) if self.ndim is None else self.ndim
         if ndim not in (1, 2, 3) or not isinstance(ndim, int) or isinstance(ndim, bool):
             raise ParameterError(f"Blur expected ndim among 1, 2, 3, got {ndim!r}")
-        batch = rank == ndim + 2 and kernel.shape[0] != 1
-        if not ndim <= rank <= ndim + 2 or 0 in kernel.shape or batch:
+        if not ndim <= rank <= ndim + 2 or 0 in kernel.shape:
             axes = ", ".join("dhw"[-ndim:])
             raise ShapeError(
-                f"Blur expected a filter of shape ({axes}), (C, {axes}) or (1, C, {axes}) for {ndim} spatial axes, "
+                f"Blur expected a filter of shape ({axes}), (C, {axes}) or (B, C, {axes}) for {ndim} spatial axes, "
                 f"got shape {tuple(kernel.shape)}: give ndim= for kernels of another dimension"
             )
         if backend.is_complex(kernel):
