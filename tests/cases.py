@@ -11,17 +11,23 @@ import pytest
 
 from daskphys.physics import (
     Blur,
+    Crop,
     Diagonal,
+    Downsampling,
     FourierMultiplier,
     Identity,
+    Inpainting,
     LinearPhysics,
     SpaceVaryingBlur,
+    SpectralResponse,
     Toeplitz,
+    Upsampling,
     gaussian_blur,
     stack,
 )
 from daskphys.physics.axes import Selection, Squeeze
 from daskphys.physics.base import Gram, PseudoInverse
+from daskphys.physics.downsampling import Decimation
 from daskphys.physics.joined import JoinedStack
 from daskphys.physics.weighted import WeightedGram
 
@@ -198,4 +204,41 @@ CONVOLUTION = [
     Case("space varying", _VARYING, ((9, 8), (2, 9, 8))),
 ]
 
-CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *JOINED, *CONVOLUTION)
+MULTI_SENSOR = [
+    *(
+        Case(f"downsampling, {name}", Downsampling(name, 2), ((16, 18), (2, 18, 16)))
+        for name in ("bilinear", "bicubic")
+    ),
+    Case("downsampling, no filter", Downsampling(None, 3), ((6, 9), (2, 3, 6))),
+    Case("downsampling, reflect", Downsampling(kernel(3, 4), 3, "reflect"), ((6, 9), (2, 9, 6))),
+    Case("downsampling, valid", Downsampling(kernel(3, 4), 2, "valid"), ((8, 9), (2, 6, 7))),
+    Case(
+        "downsampling, of odd sizes", Downsampling(kernel(3, 2), 2, "replicate", (7, 9)), ((7, 9), (2, 7, 9))
+    ),
+    Case(
+        "downsampling, valid, of any sizes",
+        Downsampling(kernel(3, 2), 3, "valid", (9, 7)),
+        ((9, 7), (2, 9, 7)),
+    ),
+    Case("downsampling, per channel", Downsampling(kernel(2, 3, 2), 2), ((2, 6, 4), (3, 2, 6, 4))),
+    Case("upsampling", Upsampling(kernel(3, 4), 2), ((3, 4), (2, 4, 5))),
+    Case("upsampling, of odd sizes", Upsampling(kernel(3, 2), 2, "reflect", (7, 5)), ((4, 3), (2, 4, 3))),
+    Case("decimation, 1-D", Decimation(3, 1, (7,)), ((7,), (2, 7))),
+    Case("inpainting", Inpainting(np.arange(72).reshape(8, 9) % 3 > 0), ((8, 9), (2, 8, 9))),
+    Case(
+        "inpainting, per channel",
+        Inpainting(np.arange(90).reshape(2, 5, 9) % 4 > 0),
+        ((2, 5, 9), (3, 2, 5, 9)),
+    ),
+    Case("crop", Crop((1, 0), (5, 7), (8, 9)), ((8, 9), (2, 8, 9))),
+    Case("crop, 3-D", Crop((1, 0, 2), (2, 4, 5), (3, 4, 6)), ((3, 4, 6),)),
+    Case("spectral response", SpectralResponse(np.arange(1.0, 7).reshape(2, 3)), ((3, 5, 4), (2, 3, 4, 5))),
+    Case("spectral response, grey", SpectralResponse([[0.299, 0.587, 0.114]]), ((3, 5, 4),)),
+    Case(
+        "super-resolution",
+        stack(*[Downsampling(kernel(3, 3, seed=i), 2) @ blur("circular", 2, 3, seed=i) for i in range(3)]),
+        ((6, 8), (2, 6, 8)),
+    ),
+]
+
+CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *JOINED, *CONVOLUTION, *MULTI_SENSOR)

@@ -169,3 +169,11 @@ def test_no_file_knows_a_particular_machine():
     for path in files():
         found = homes.search(path.read_bytes()) if path.suffix not in {".png", ".npz"} else None
         assert not found, f"{path.relative_to(ROOT)}: {found}"
+
+
+def test_the_code_of_the_operators_page_runs():
+    page = (ROOT / "docs" / "operators.md").read_text("utf-8")
+    found = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert found
+    for code in found:
+        exec(compile(code, "operators.md", "exec"), {})

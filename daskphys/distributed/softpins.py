@@ -32,6 +32,7 @@ def keep_awake(client: Client) -> None:
 
     class Awake(SchedulerPlugin):
         name = "daskphys-soft-pins"
+        idempotent = True  # several contexts of one cluster
 
         def add_worker(self, scheduler: Any, worker: str) -> None:
             def place() -> None:

@@ -2,26 +2,34 @@
 
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blur import Blur, gaussian_blur
+from daskphys.physics.downsampling import Downsampling, Upsampling
+from daskphys.physics.inpainting import Crop, Inpainting
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.motion import disk_blur, motion_blur, random_motion_blur
 from daskphys.physics.normal import Diagonal, FourierMultiplier, Identity, NormalSum, Toeplitz
 from daskphys.physics.space_varying import SpaceVaryingBlur
+from daskphys.physics.spectral_response import SpectralResponse
 from daskphys.physics.stack import StackedPhysics, stack
 from daskphys.physics.value import value
 
 __all__ = [
     "Blur",
+    "Crop",
     "Diagonal",
+    "Downsampling",
     "FourierMultiplier",
     "Identity",
+    "Inpainting",
     "JoinedPhysics",
     "LinearPhysics",
     "Measurements",
     "NormalSum",
     "SpaceVaryingBlur",
+    "SpectralResponse",
     "StackedPhysics",
     "Toeplitz",
+    "Upsampling",
     "disk_blur",
     "gaussian_blur",
     "motion_blur",

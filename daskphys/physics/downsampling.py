@@ -1,0 +1,251 @@
+"""Downsampling and its adjoint."""
+
+from __future__ import annotations
+
+import functools
+import numbers
+from typing import Any
+
+from daskphys import backend
+from daskphys.errors import ParameterError, ShapeError
+from daskphys.physics.antialias import antialiasing_filter
+from daskphys.physics.base import LinearPhysics
+from daskphys.physics.blur import Blur
+from daskphys.physics.cost import Cost, nbytes
+from daskphys.physics.value import value
+
+
+@value
+class Decimation(LinearPhysics):
+    """Every `factor`-th sample along each of the last `ndim` axes: 0, f, 2 f, …
+
+    Parameters
+    ----------
+    factor : int
+        f.
+    ndim : int
+        The number of axes.
+    image_shape : tuple of int, optional
+        The sizes of the axes; without it they must be multiples of f, for a measurement would not tell them.
+
+    Raises
+    ------
+    ParameterError
+        `factor` is no integer of at least 1.
+    ShapeError
+        The image has other sizes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics.downsampling import Decimation
+    >>> S = Decimation(2, ndim=1)
+    >>> S(np.arange(6.0)), S.A_adjoint(np.ones(3))
+    (array([0., 2., 4.]), array([1., 0., 1., 0., 1., 0.]))
+    """
+
+    factor: int
+    ndim: int = 2
+    image_shape: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        good = isinstance(self.factor, numbers.Integral) and not isinstance(self.factor, bool)
+        if not good or self.factor < 1:
+            raise ParameterError(
+                f"Decimation expected a factor, an integer of at least 1, got {self.factor!r}"
+            )
+        sizes = self.image_shape
+        if sizes is not None:
+            whole = all(isinstance(n, numbers.Integral) and n > 0 for n in sizes)
+            if len(sizes) != self.ndim or not whole:
+                raise ShapeError(
+                    f"Decimation expected image_shape of {self.ndim} positive sizes, got {self.image_shape!r}"
+                )
+            sizes = tuple(map(int, sizes))
+        self.__dict__.update(factor=int(self.factor), image_shape=sizes)
+
+    @property
+    def domain_ndim(self) -> int:  # type: ignore[override]
+        return self.ndim
+
+    def _range_shape(self, shape: Any) -> Any:
+        lead, sizes = tuple(shape[: -self.ndim]), tuple(shape[-self.ndim :])
+        if self.image_shape is None and any(n % self.factor for n in sizes):
+            raise ShapeError(
+                f"{self!r} expected sizes that are multiples of {self.factor}, got {sizes}: say image_shape={sizes}, or "
+                f"crop the image"
+            )
+        if self.image_shape not in (None, sizes):
+            raise ShapeError(f"{self!r} expected an image of {self.image_shape}, got {sizes}")
+        return (*lead, *(-(-n // self.factor) for n in sizes))
+
+    def _domain_shape(self, shape: Any) -> Any:
+        lead, sizes = tuple(shape[: -self.ndim]), tuple(shape[-self.ndim :])
+        domain = tuple(n * self.factor for n in sizes) if self.image_shape is None else self.image_shape
+        if self._range_shape(domain) != sizes:
+            raise ShapeError(f"{self!r} expected a measurement of {self._range_shape(domain)}, got {sizes}")
+        return (*lead, *domain)
+
+    def _forward(self, x: Any) -> Any:
+        # A view would keep the whole image alive.
+        return backend.copy(x[(..., *(slice(None, None, self.factor),) * self.ndim)])
+
+    def _adjoint(self, y: Any, shape: Any) -> Any:
+        x = backend.zeros(shape, y)
+        x[(..., *(slice(None, None, self.factor),) * self.ndim)] = y
+        return x
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        return Cost(result=nbytes(shape, dtype))
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        return Cost(result=nbytes(self._range_shape(shape), dtype))
+
+
+@value
+class Downsampling(LinearPhysics):
+    """A filter, then every `factor`-th sample: 0, f, 2 f, …
+
+    Parameters
+    ----------
+    filter : {"gaussian", "bilinear", "bicubic", "sinc"}, array or None
+        By its name (`daskphys.physics.antialias`), or a kernel as `Blur` takes it, or no filter.
+    factor : int
+        f.
+    padding : {"circular", "valid", "replicate", "reflect"}
+        As that of `Blur`.
+    image_shape : (int, int), optional
+        The image's height and width.  Without it the sizes of the filtered image must be multiples of f.
+
+    Raises
+    ------
+    ParameterError
+        An unknown filter or padding, or a factor that is no integer of at least 1.
+    ShapeError
+        The image does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Downsampling
+    >>> A = Downsampling("bicubic", factor=4)
+    >>> A(np.ones((3, 64, 32))).shape, A.A_adjoint(np.ones((3, 16, 8))).shape
+    ((3, 16, 8), (3, 64, 32))
+    """
+
+    filter: Any = "gaussian"
+    factor: int = 2
+    padding: str = "circular"
+    image_shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        factor = Decimation(self.factor).factor
+        given = self.filter
+        kernel = antialiasing_filter(given, factor) if isinstance(given, str) else given
+        blur = None if kernel is None else Blur(kernel, self.padding, 2)
+        sizes = None if self.image_shape is None else Decimation(factor, 2, self.image_shape).image_shape
+        self.__dict__.update(filter=None if blur is None else blur.filter, factor=factor, image_shape=sizes)
+
+    @functools.cached_property
+    def _product(self) -> Any:
+        """The algebra's form of it."""
+        if self.filter is None:
+            return Decimation(self.factor, 2, self.image_shape)
+        blur = Blur(self.filter, self.padding, 2)
+        seen = None if self.image_shape is None else self._filtered(blur, self.image_shape)
+        return Decimation(self.factor, 2, seen) @ blur
+
+    @staticmethod
+    def _filtered(blur: Blur, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """The sizes of the filtered image."""
+        channels = tuple(blur.filter.shape[:-2])
+        return tuple(blur._range_shape((*channels, *sizes))[-2:])
+
+    @property
+    def domain_ndim(self) -> int:  # type: ignore[override]
+        return int(self._product.domain.ndim)
+
+    def _range_shape(self, shape: Any) -> Any:
+        if self.image_shape not in (None, tuple(shape[-2:])):
+            raise ShapeError(f"{self!r} expected an image of {self.image_shape}, got {tuple(shape)}")
+        return self._product._range_shape(shape)
+
+    def _domain_shape(self, shape: Any) -> Any:
+        return self._product._domain_shape(shape)
+
+    def _forward(self, x: Any) -> Any:
+        return self._product._forward(x)
+
+    def _adjoint(self, y: Any, shape: Any) -> Any:
+        return self._product._adjoint(y, shape)
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        cost: Cost = self._product._cost(shape, dtype)
+        return cost
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        cost: Cost = self._product._adjoint_cost(shape, dtype)
+        return cost
+
+    def _summary(self) -> str:
+        kernel = "no filter" if self.filter is None else "×".join(map(str, self.filter.shape))
+        sizes = "" if self.image_shape is None else f", of {self.image_shape}"
+        return f"{kernel}, every {self.factor}., {self.padding}{sizes}"
+
+
+@value
+class Upsampling(LinearPhysics):
+    """The adjoint of `Downsampling`: zeros between the samples, then the transposed filter.
+
+    Parameters
+    ----------
+    filter, factor, padding, image_shape
+        Those of `Downsampling`; `image_shape` is that of the large image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Downsampling, Upsampling
+    >>> U, A = Upsampling("bilinear", factor=2), Downsampling("bilinear", factor=2)
+    >>> x = np.random.default_rng(0).random((8, 9))
+    >>> bool(np.array_equal(U(x), A.A_adjoint(x)))
+    True
+    """
+
+    filter: Any = "gaussian"
+    factor: int = 2
+    padding: str = "circular"
+    image_shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        down = Downsampling(self.filter, self.factor, self.padding, self.image_shape)
+        self.__dict__.update(down._fields())
+
+    @functools.cached_property
+    def _down(self) -> Downsampling:
+        return Downsampling(self.filter, self.factor, self.padding, self.image_shape)
+
+    @property
+    def domain_ndim(self) -> int:  # type: ignore[override]
+        return self._down.domain_ndim
+
+    def _range_shape(self, shape: Any) -> Any:
+        return self._down._domain_shape(shape)
+
+    def _domain_shape(self, shape: Any) -> Any:
+        return self._down._range_shape(shape)
+
+    def _forward(self, x: Any) -> Any:
+        return self._down._adjoint(x, self._down._domain_shape(tuple(x.shape)))
+
+    def _adjoint(self, y: Any, shape: Any) -> Any:
+        return self._down._forward(y)
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        return self._down._adjoint_cost(self._range_shape(shape), dtype)
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        return self._down._cost(self._range_shape(shape), dtype)
+
+    def _summary(self) -> str:
+        return self._down._summary()

@@ -1,0 +1,48 @@
+"""Families of operators on a cluster: the bits of the plain ones, and lazily."""
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from daskphys.distributed import distribute
+from daskphys.physics import (
+    Blur,
+    Crop,
+    Downsampling,
+    Inpainting,
+    SpaceVaryingBlur,
+    SpectralResponse,
+    disk_blur,
+    motion_blur,
+    stack,
+)
+
+_rng = np.random.default_rng(0)
+STACKS = {
+    "super-resolution": stack(*[Downsampling("bicubic", 2) @ Blur(motion_blur(3.0, a)) for a in (0, 45, 90)]),
+    "masks and a crop": stack(
+        *[Inpainting(m) for m in _rng.random((3, 24, 20)) > 0.5], Crop((2, 3), (20, 9), (24, 20))
+    ),
+    "fields": stack(
+        *[SpaceVaryingBlur.from_grid(_rng.random((2, 2, 3, 3)), (24, 20), p) for p in ("reflect", "valid")]
+    ),
+    "pan-sharpening": stack(
+        SpectralResponse([[0.5, 0.3, 0.2]]), Downsampling("bilinear", 2), Blur(disk_blur(1.5))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_the_bits_of_the_plain_operator(processes, name):
+    A = STACKS[name]
+    D = distribute(A, processes)
+    x = _rng.random((3, 24, 20), dtype=np.float32)
+    y = A(x)
+    for got, expected in zip(D(x), y, strict=True):
+        np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(D.A_adjoint(y), A.A_adjoint(y))
+    np.testing.assert_array_equal(D.A_adjoint_A(x), A.A_adjoint_A(x))
+    lazy = da.from_array(np.stack([x, 2 * x]), chunks=(1, 3, 24, 20))
+    np.testing.assert_array_equal(D.A_adjoint(D(lazy)).compute(), A.A_adjoint(A(np.stack([x, 2 * x]))))
+    plan = D.plan(x, "A_adjoint", calibrate=False)
+    assert plan.returned == x.nbytes
