@@ -14,7 +14,7 @@ from distributed.utils import format_dashboard_link
 from daskphys.distributed import cluster as clusters
 from daskphys.distributed import connecting
 from daskphys.distributed.calibration import calibrate
-from daskphys.distributed.softpins import keep_awake
+from daskphys.distributed.softpins import register
 from daskphys.errors import (
     ContextClosedError,
     DeviceError,
@@ -100,7 +100,7 @@ class DistributedContext:
         try:
             found = self._open(asked)
             self.require_workers()
-            keep_awake(self.client)
+            register(self.client)
             self.device = _device(self.client, found if device == "auto" else device)
         except BaseException:
             self.close()

@@ -1,6 +1,7 @@
-"""Soft-pinned tasks whose workers are all gone: Dask leaves them asleep, also when new workers have joined.
+"""A plugin of the scheduler for tasks that belong where a block of sensors is.
 
-Its scheduler asks which workers a sleeping task is pinned to before it wakes it, and forgets that soft pins allow others.
+Dask forgets the pins of lazy results when it fuses their graphs, and leaves soft-pinned tasks asleep whose workers are all
+gone, also when new workers have joined: it asks which workers a task is pinned to, and forgets that others will do.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ def wake(client: Client) -> None:
         client.run_on_scheduler(place)
 
 
-def keep_awake(client: Client) -> None:
-    """Have the scheduler do so whenever a worker joins: nobody here waits for lazy results.
+def register(client: Client) -> None:
+    """Have the scheduler pin new tasks to the block that they need, and wake pinned ones whenever a worker joins.
 
-    The plugin stays with the scheduler, as results may outlive a context; by its name it is there once.
+    A block's key ends with the address of its home (`daskphys.distributed.holding`).  The plugin stays with the scheduler,
+    as lazy results may outlive a context; by its name it is there once.
     """
 
-    class Awake(SchedulerPlugin):
+    class SoftPins(SchedulerPlugin):
         name = "daskphys-soft-pins"
         idempotent = True  # several contexts of one cluster
 
@@ -43,5 +45,19 @@ def keep_awake(client: Client) -> None:
             for seconds in (0.1, 1.0):  # when the worker has been taken in, and when it runs
                 scheduler.loop.call_later(seconds, place)
 
+        def update_graph(self, scheduler: Any, *, tasks: Any, **_: Any) -> None:
+            for key in tasks:
+                ts = scheduler.tasks.get(key)
+                if ts is None or ts.worker_restrictions or ts.host_restrictions:
+                    continue
+                needed = (d.key for d in ts.dependencies)
+                homes = {
+                    k[3]
+                    for k in needed
+                    if isinstance(k, tuple) and len(k) > 3 and str(k[0]).startswith("block-")
+                }
+                if len(homes) == 1 and homes <= scheduler.workers.keys():
+                    ts.worker_restrictions, ts.loose_restrictions = homes, True
+
     with contextlib.suppress(ValueError):
-        client.register_plugin(Awake())
+        client.register_plugin(SoftPins())

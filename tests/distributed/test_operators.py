@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import dask.array as da
 import numpy as np
 import pytest
 from dask.base import tokenize
 from dask.sizeof import sizeof
+from distributed import futures_of, wait
 
 from daskphys import optim
 from daskphys.distributed import DistributedContext, distribute
@@ -29,7 +31,7 @@ from daskphys.errors import (
 )
 from daskphys.markup import span
 from daskphys.pairwise import Partial
-from daskphys.physics import Blur, LinearPhysics, Measurements, StackedPhysics, stack, value
+from daskphys.physics import Blur, LinearPhysics, Measurements, StackedPhysics, gaussian_blur, stack, value
 
 
 @value
@@ -308,3 +310,22 @@ with DistributedContext(n_workers=1) as ctx:
 def test_a_class_defined_again_is_another_class() -> None:
     """As in a notebook: its second definition must not run the first one's code."""
     subprocess.run([sys.executable, "-c", REDEFINED], check=True, timeout=60)
+
+
+def test_tasks_of_lazy_results_run_where_their_sensors_are(processes):
+    """Dask loses annotations when it fuses a graph, and would send all to the worker that has the image."""
+    A = stack(*[Blur(gaussian_blur(1.0 + 0.1 * i), "reflect") for i in range(4)])
+    D = distribute(A, processes, chunks=2)
+    names = {info.address: name for name, info in processes.workers().items()}
+    with processes.client.as_current():
+        for seed in range(3):  # from the second on, the scheduler knows that tasks are short and copies long
+            x = da.random.default_rng(seed).random((2048, 2048), dtype=np.float32, chunks=-1).persist()
+            wait(x)
+            placed = D.placement
+            y = D(x).persist()
+            wait(list(y))
+            for i, one in enumerate(y):
+                (holders,) = processes.client.who_has(futures_of(one)).values()
+                assert {names[at] for at in holders} == {n for n, sensors in placed.items() if i in sensors}
+            assert len(placed) == 2
+            assert D.placement == placed
