@@ -19,6 +19,7 @@ from benchmarks import (
     figure,
     foundation,
     graphs,
+    operators,
     outofcore,
     products,
     runner,
@@ -36,6 +37,7 @@ GROUPS: dict[str, Sequence[runner.Measure]] = {
     "graphs": graphs.CASES,
     "engine": engine.CASES,
     "outofcore": outofcore.CASES,
+    "operators": operators.CASES,
 }
 
 #: The group whose rounds the targets and the picture are made of.

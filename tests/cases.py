@@ -1,40 +1,35 @@
-"""The one list of operators: every concrete operator of the package is here, and every law runs over it."""
+"""The one list of operators: every concrete operator of the package is here, and every law runs over it.
+
+Families with a file of their own in `tests/families` are read from there.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import re
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from case import PADDINGS, Case, blur, kernel
 
 from daskphys.physics import (
     Blur,
-    Crop,
     Diagonal,
-    Downsampling,
     FourierMultiplier,
     Identity,
-    Inpainting,
-    LinearPhysics,
-    SpaceVaryingBlur,
-    SpectralResponse,
     Toeplitz,
-    Upsampling,
     gaussian_blur,
     stack,
 )
 from daskphys.physics.axes import Selection, Squeeze
 from daskphys.physics.base import Gram, PseudoInverse
-from daskphys.physics.downsampling import Decimation
 from daskphys.physics.joined import JoinedStack
 from daskphys.physics.weighted import WeightedGram
 
 #: Operators that need a cluster: the tests of `daskphys.distributed` hold them to the plain ones.
 ON_A_CLUSTER = ("DistributedGram", "DistributedJoined", "DistributedPhysics")
-
-PADDINGS = ("circular", "valid", "replicate", "reflect")
 
 IMAGES = ((9, 8), (2, 5, 6))
 CHANNELS = ((3, 8, 7), (2, 3, 5, 4))
@@ -42,29 +37,9 @@ VOLUMES = ((4, 5, 6), (2, 2, 3, 4))
 SIGNALS = ((11,), (2, 8))
 
 
-@dataclass(frozen=True)
-class Case:
-    """An operator, and shapes of its input to try it on."""
-
-    name: str
-    operator: LinearPhysics
-    shapes: tuple[Any, ...]
-
-
 def raises(error: type[Exception], *parts: str) -> Any:
     """`pytest.raises` for a message that has all of `parts`, in any order."""
     return pytest.raises(error, match="".join(f"(?=.*{re.escape(part)})" for part in parts))
-
-
-def kernel(*shape: int, seed: int = 0) -> np.ndarray:
-    """A random kernel without any symmetry, whose blur is well away from singular, so that solvers converge."""
-    made = np.random.default_rng(seed).uniform(-1.5, 1.5, shape) / np.prod(shape[-2:])
-    made[(..., *(n // 2 for n in shape[-2:]))] += 1.0
-    return made
-
-
-def blur(padding: str, *shape: int, seed: int = 0, ndim: int | None = None) -> Blur:
-    return Blur(kernel(*shape, seed=seed), padding, ndim=ndim)
 
 
 CIRCULAR = stack(*[blur("circular", *shape) for shape in ((3, 4), (5, 5), (2, 3))])
@@ -187,58 +162,16 @@ JOINED = [
     Case("squeeze", Squeeze(3), ((1, 8, 9), (2, 1, 8, 9))),
 ]
 
-#: Blurs that change over the field; the tests of this family try more of them.
-_VARYING = SpaceVaryingBlur(
-    np.stack([kernel(3, 4, seed=i) for i in range(3)]), np.random.default_rng(0).random((3, 9, 8))
-)
-CONVOLUTION = [
-    *(
-        Case(
-            f"{padding}, one kernel a batch entry",
-            blur(padding, 2, channels, 3, 2),
-            ((2, 3, 6, 5), (2, 2, 3, 6, 5)),
-        )
-        for padding in PADDINGS
-        for channels in (1, 3)
-    ),
-    Case("space varying", _VARYING, ((9, 8), (2, 9, 8))),
-]
 
-MULTI_SENSOR = [
-    *(
-        Case(f"downsampling, {name}", Downsampling(name, 2), ((16, 18), (2, 18, 16)))
-        for name in ("bilinear", "bicubic")
-    ),
-    Case("downsampling, no filter", Downsampling(None, 3), ((6, 9), (2, 3, 6))),
-    Case("downsampling, reflect", Downsampling(kernel(3, 4), 3, "reflect"), ((6, 9), (2, 9, 6))),
-    Case("downsampling, valid", Downsampling(kernel(3, 4), 2, "valid"), ((8, 9), (2, 6, 7))),
-    Case(
-        "downsampling, of odd sizes", Downsampling(kernel(3, 2), 2, "replicate", (7, 9)), ((7, 9), (2, 7, 9))
-    ),
-    Case(
-        "downsampling, valid, of any sizes",
-        Downsampling(kernel(3, 2), 3, "valid", (9, 7)),
-        ((9, 7), (2, 9, 7)),
-    ),
-    Case("downsampling, per channel", Downsampling(kernel(2, 3, 2), 2), ((2, 6, 4), (3, 2, 6, 4))),
-    Case("upsampling", Upsampling(kernel(3, 4), 2), ((3, 4), (2, 4, 5))),
-    Case("upsampling, of odd sizes", Upsampling(kernel(3, 2), 2, "reflect", (7, 5)), ((4, 3), (2, 4, 3))),
-    Case("decimation, 1-D", Decimation(3, 1, (7,)), ((7,), (2, 7))),
-    Case("inpainting", Inpainting(np.arange(72).reshape(8, 9) % 3 > 0), ((8, 9), (2, 8, 9))),
-    Case(
-        "inpainting, per channel",
-        Inpainting(np.arange(90).reshape(2, 5, 9) % 4 > 0),
-        ((2, 5, 9), (3, 2, 5, 9)),
-    ),
-    Case("crop", Crop((1, 0), (5, 7), (8, 9)), ((8, 9), (2, 8, 9))),
-    Case("crop, 3-D", Crop((1, 0, 2), (2, 4, 5), (3, 4, 6)), ((3, 4, 6),)),
-    Case("spectral response", SpectralResponse(np.arange(1.0, 7).reshape(2, 3)), ((3, 5, 4), (2, 3, 4, 5))),
-    Case("spectral response, grey", SpectralResponse([[0.299, 0.587, 0.114]]), ((3, 5, 4),)),
-    Case(
-        "super-resolution",
-        stack(*[Downsampling(kernel(3, 3, seed=i), 2) @ blur("circular", 2, 3, seed=i) for i in range(3)]),
-        ((6, 8), (2, 6, 8)),
-    ),
-]
+def _families() -> list[Case]:
+    """`CASES` of each file in `tests/families`; all their libraries are in the extra `test`."""
+    found: list[Case] = []
+    for path in sorted((Path(__file__).parent / "families").glob("*.py")):
+        spec = importlib.util.spec_from_file_location(f"families_{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found += module.CASES
+    return found
 
-CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *JOINED, *CONVOLUTION, *MULTI_SENSOR)
+
+CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *JOINED, *_families())

@@ -171,9 +171,19 @@ def test_no_file_knows_a_particular_machine():
         assert not found, f"{path.relative_to(ROOT)}: {found}"
 
 
-def test_the_code_of_the_operators_page_runs():
-    page = (ROOT / "docs" / "operators.md").read_text("utf-8")
-    found = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+PAGES = sorted((ROOT / "docs" / "operators").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_the_code_of_the_operators_pages_runs(page):
+    found = re.findall(r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert found
+    names: dict[str, object] = {}
     for code in found:
-        exec(compile(code, "operators.md", "exec"), {})
+        exec(compile(code, page.name, "exec"), names)
+
+
+def test_every_operators_page_is_in_the_list():
+    index = (ROOT / "docs" / "operators.md").read_text("utf-8")
+    assert PAGES
+    assert all(f"](operators/{page.name})" in index for page in PAGES)

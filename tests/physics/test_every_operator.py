@@ -14,7 +14,7 @@ from daskphys.testing import check_physics
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_laws(case):
-    check_physics(case.operator, case.shapes)
+    check_physics(case.operator, case.shapes, dtypes=case.dtypes, portable=case.portable)
 
 
 def test_the_list_has_every_operator():
