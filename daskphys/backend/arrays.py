@@ -257,10 +257,11 @@ def nbytes(x: Array) -> int:
     return size(x.shape) * bits // 8
 
 
-def as_parameter(value: Any, owner: str, name: str) -> Array:
+def as_parameter(value: Any, owner: str, name: str, *, double: bool = True) -> Array:
     """A parameter of an operator as a frozen core array of float64 or complex128.
 
-    Parameters are kept in double precision: what is made of them is cast to the image's precision.
+    Parameters are kept in double precision: what is made of them is cast to the image's precision.  Those that are as
+    large as the data may stay in single precision (``double=False``).
     """
     if isinstance(value, np.ma.MaskedArray):
         raise DtypeError(
@@ -277,4 +278,6 @@ def as_parameter(value: Any, owner: str, name: str) -> Array:
         raise DtypeError(
             f"{owner}: {name} expected an array of real or complex numbers, got {describe(value)} of {kind}"
         )
+    if not double and kind in FLOATS:
+        return frozen(check_floating(array, owner))
     return frozen(astype(array, "complex128" if kind.startswith("complex") else "float64"))

@@ -7,6 +7,7 @@ from daskphys.physics.inpainting import Crop, Inpainting
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.motion import disk_blur, motion_blur, random_motion_blur
+from daskphys.physics.mri import CoilMaps
 from daskphys.physics.normal import Diagonal, FourierMultiplier, Identity, NormalSum, Toeplitz
 from daskphys.physics.space_varying import SpaceVaryingBlur
 from daskphys.physics.spectral_response import SpectralResponse
@@ -15,6 +16,7 @@ from daskphys.physics.value import value
 
 __all__ = [
     "Blur",
+    "CoilMaps",
     "Crop",
     "Diagonal",
     "Downsampling",

@@ -1,0 +1,5 @@
+"""Magnetic resonance imaging: coils, Fourier encoding, what of it is measured."""
+
+from daskphys.physics.mri.coils import CoilMaps
+
+__all__ = ["CoilMaps"]
