@@ -9,6 +9,9 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import os
+import sys
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
@@ -128,6 +131,17 @@ class ImageError(DaskphysError, ValueError):
 
 class ImageNotFoundError(FileNotFoundError, ImageError):
     """No example image has this name, and no file has this path."""
+
+
+_OURS = os.path.dirname(__file__) + os.sep
+
+
+def warn(message: str, category: type[DaskphysWarning]) -> None:
+    """Warn at the line outside the package that led here, however many calls lie between."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

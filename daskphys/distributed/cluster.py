@@ -24,6 +24,7 @@ from daskphys.errors import (
     FallbackWarning,
     MainGuardError,
     MissingDependencyError,
+    warn,
 )
 
 #: glibc gives freed arrays back to the system at once, and Dask's nanny makes it stricter; each new array is
@@ -120,7 +121,7 @@ def auto_cluster(n_workers: int | None, processes: bool | None) -> tuple[Any, st
             return start_cuda_cluster(n_workers), "cuda", []
         except (DaskphysError, ValueError, RuntimeError, OSError) as error:
             note = f"NVML sees {seen} GPUs, but they are not used: {error}"
-            warnings.warn(note, FallbackWarning, stacklevel=6)
+            warn(note, FallbackWarning)
             return start_cluster(n_workers, processes), "cpu", [note]
     return start_cluster(n_workers, processes), "cpu", []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -22,6 +21,7 @@ from daskphys.errors import (
     NoWorkersError,
     SchedulerUnreachableError,
     checks_keywords,
+    warn,
 )
 from daskphys.graph.plan import Rates
 from daskphys.markup import bytes_text, card, counted, link
@@ -251,9 +251,8 @@ def _device(client: Client, wanted: str) -> str:
     if wanted == "cuda":
         raise DeviceError(f"device='cuda': workers cannot compute on their GPU: {failed}")
     if len(failed) < len(found):
-        warnings.warn(
+        warn(
             f"some workers can compute on a GPU and others cannot, so all compute on the CPU: {failed}",
             FallbackWarning,
-            stacklevel=4,
         )
     return "cpu"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import dask
+import numpy as np
 from dask.utils import parse_bytes
 from distributed import Future
 
@@ -20,7 +20,7 @@ from daskphys.distributed.facts import Facts
 from daskphys.distributed.memory import check_operators
 from daskphys.distributed.recipes import Recipe, StackRecipe
 from daskphys.distributed.waiting import until_done, wait_here
-from daskphys.errors import DaskphysWarning, ParameterError
+from daskphys.errors import DaskphysWarning, ParameterError, warn
 from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.placement import block_cost, place, stand_ins
@@ -40,15 +40,15 @@ class Holding:
 
     def __init__(self, recipe: Recipe, ctx: DistributedContext, bounds: Bounds, replicas: int) -> None:
         workers = ctx.require_workers()
-        if not isinstance(replicas, int) or not 1 <= replicas <= len(workers):
+        if not isinstance(replicas, int | np.integer) or not 1 <= replicas <= len(workers):
             raise ParameterError(
                 f"distribute expected replicas from 1 to {len(workers)}, the number of workers, got {replicas!r}"
             )
-        self._recipe, self._ctx, self._bounds, self.replicas = recipe, ctx, bounds, replicas
+        self._recipe, self._ctx, self._bounds, self.replicas = recipe, ctx, bounds, int(replicas)
         self._sizes = [recipe.size(*bound) for bound in bounds]
-        check_operators(self._sizes, replicas, list(workers.values()))
+        check_operators(self._sizes, self.replicas, list(workers.values()))
         self.scheduler = str(ctx.client.scheduler.address)
-        self.bytes_sent = replicas * recipe.sent(bounds)
+        self.bytes_sent = self.replicas * recipe.sent(bounds)
         self._warn_if_large()
         self._workers: dict[Hashable, WorkerInfo] = {}  # those that were there at the last call
         self._held: list[dict[Hashable, Future]] = []  # of each block, its replicas by their home
@@ -233,10 +233,9 @@ class Holding:
     def _warn_if_large(self) -> None:
         limit = parse_bytes(dask.config.get("distributed.admin.large-graph-warning-threshold"))
         if self.bytes_sent > limit:
-            warnings.warn(
+            warn(
                 f"distribute sends {bytes_text(self.bytes_sent)} of operators through the scheduler, which keeps them "
                 f"(Dask's limit for large graphs is {bytes_text(limit)}): a factory, "
                 f"distribute(factory, ctx, num_operators=N), or parameters= as Dask arrays load them on the workers",
                 DaskphysWarning,
-                stacklevel=5,
             )

@@ -6,7 +6,6 @@ come in by this door again, so that second derivatives work too.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from dask.base import normalize_token, tokenize
 from dask.sizeof import sizeof
 
 from daskphys import backend, doors
-from daskphys.errors import DaskphysWarning, DtypeError, MissingDependencyError, UnsupportedArrayError
+from daskphys.errors import DaskphysWarning, DtypeError, MissingDependencyError, UnsupportedArrayError, warn
 from daskphys.physics.measurements import Measurements
 
 
@@ -41,11 +40,10 @@ class TorchDoor:
     def to_core(self, array: torch.Tensor) -> Any:
         _check_memory(array, "an operator's parameter")
         if array.requires_grad:
-            warnings.warn(
+            warn(
                 "an operator's parameters are constants: no gradient reaches this tensor that requires one; give "
                 "its x.detach()",
                 DaskphysWarning,
-                stacklevel=2,
             )
         try:
             return from_torch(array)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +16,7 @@ from daskphys.errors import (
     ShapeError,
     UnsupportedArrayError,
     describe,
+    warn,
 )
 from daskphys.krylov.system import Progress, Solution
 from daskphys.optim.progress import Bar
@@ -158,11 +158,10 @@ class Problem:
             ended, mend = "stopped", "a larger max_iter, rtol or lam"
         else:
             ended, mend = "came no nearer by rounding and stopped", "a larger rtol or lam, or more precision"
-        warnings.warn(
+        warn(
             f"{self!r} {ended} after {solution.iterations} iterations at a relative residual of "
             f"{solution.residual:.2e} (asked for {asked.rtol:.1e}): give {mend}",
             ConvergenceWarning,
-            stacklevel=2,
         )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from daskphys import backend
-from daskphys.errors import ConvergenceWarning
+from daskphys.errors import ConvergenceWarning, warn
 from daskphys.krylov.lanczos import Lanczos
 from daskphys.krylov.lsmr import LSMR
 from daskphys.physics.hooks import Hooks
@@ -43,12 +42,11 @@ def solve(operator: Hooks, y: Any, shape: Any, rtol: float | None) -> Any:
     limit = max(1000, min(_unknowns(shape), 10_000))
     solution = operator._solve(LSMR(tol, limit), y, shape)
     if not solution.converged:
-        warnings.warn(
+        warn(
             f"{operator!r}: LSMR stopped after {solution.iterations} iterations at a relative residual of "
             f"{solution.residual:.2e} of the normal equations (asked for {tol:.1e}): the problem is ill-conditioned; "
             f"a larger rtol stops earlier",
             ConvergenceWarning,
-            stacklevel=2,
         )
     return solution.x
 
@@ -68,12 +66,11 @@ def largest_eigenvalue(operator: Hooks, shape: Any, rtol: float) -> float:
         start = start + 0j
     solution = operator._solve(Lanczos(rtol), None, shape, start)
     if not solution.converged:
-        warnings.warn(
+        warn(
             f"{operator!r}: Lanczos stopped after {solution.iterations} iterations with the largest eigenvalue "
             f"{solution.value:.6g} of AᴴA known to {solution.residual:.1e} (asked for {rtol:.1e}): a larger rtol stops "
             f"earlier",
             ConvergenceWarning,
-            stacklevel=2,
         )
     assert solution.value is not None
     return solution.value

@@ -68,7 +68,7 @@ def test_workers_killed_during_calls(blurs: StackedPhysics) -> None:
 
 def test_replicas_survive_without_rebuilding(blurs: StackedPhysics, image: np.ndarray) -> None:
     with DistributedContext(n_workers=2, processes=True) as ctx:
-        D = distribute(blurs, ctx, replicas=2)
+        D = distribute(blurs, ctx, replicas=np.int64(2))
         assert all(held == D.local_indexes for held in D.placement.values())
         assert len(D.placement) == 2
         names = {w.address: name for name, w in ctx.workers().items()}

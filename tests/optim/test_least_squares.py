@@ -217,6 +217,7 @@ def test_what_does_not_converge_warns_with_its_residual(solve, rng):
     ) as seen:
         solve(A, rng.standard_normal((40, 40)), max_iter=7, callback=lambda i, r: heard.append(r))
     assert f"residual of {heard[-1]:.2e} (asked for 1.0e-06)" in str(seen[0].message)
+    assert seen[0].filename == __file__  # and not a line of the package
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -134,9 +134,10 @@ def test_what_does_not_converge_warns_with_its_residual(rng):
     y = rng.standard_normal((40, 40))
     with pytest.warns(
         ConvergenceWarning, match=r"Blur\(23×23, reflect\).*1\d\d\d iterations.*residual of \d\.\d\de-\d+"
-    ):
+    ) as seen:
         x = A.A_dagger(y)
     assert np.all(np.isfinite(x))
+    assert seen[0].filename == __file__
 
 
 def test_what_converges_does_not_warn(rng):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,7 +24,7 @@ from daskphys.distributed.resident.task import Outcome, run_solver
 from daskphys.distributed.resident.tree import Block
 from daskphys.distributed.runner import Runner
 from daskphys.distributed.waiting import WATCH, WorkersGone, until_done, wait_here
-from daskphys.errors import FallbackWarning
+from daskphys.errors import FallbackWarning, warn
 from daskphys.krylov.system import Progress, Solution
 from daskphys.markup import counted
 from daskphys.physics.system import scalars_shape
@@ -112,11 +111,10 @@ def warn_of_calls(operator: Any) -> None:
     operator.__dict__["_warned_of_calls"] = True
     if _CALLS not in operator.ctx.fallbacks:
         operator.ctx.fallbacks.append(_CALLS)
-    warnings.warn(
+    warn(
         f"{operator!r}: {_CALLS}: a solve runs on the workers for a distributed operator D, its multiples, D @ B and "
         f"AᴴA of it, not for an adjoint, or a product or sum in which D is one part",
         FallbackWarning,
-        stacklevel=2,
     )
 
 
