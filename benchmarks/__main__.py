@@ -1,6 +1,6 @@
 """``python -m benchmarks``: measure, print a table, keep it with its JSON, and draw the picture.
 
-`README.md` says what each case shows and how the environment that has deepinv is made.
+`README.md` says what each case shows and how the environments of the peers are made.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks import (
     products,
     runner,
 )
-from benchmarks.peers.launch import VARIABLE, Peers
+from benchmarks.peers.launch import DEEPINV, FAMILIES, Peers
 from benchmarks.timing import Bench
 
 RESULTS = Path(__file__).parent / "results"
@@ -58,12 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, help="the folder to write to; a part or a look goes to a new one by default"
     )
-    parser.add_argument(
-        "--deepinv",
-        metavar="python",
-        default=os.environ.get(VARIABLE),
-        help=f"its interpreter (or {VARIABLE})",
-    )
+    for peers in (DEEPINV, FAMILIES):
+        parser.add_argument(
+            peers.option,
+            metavar="python",
+            default=os.environ.get(peers.variable),
+            help=f"the interpreter that has {peers.name} (or {peers.variable})",
+        )
     options = parser.parse_args(argv)
     unknown = set(options.groups) - set(GROUPS) | set(options.only or ()) - set(names)
     if unknown:
@@ -73,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = _chosen(options.groups or list(GROUPS), options.only)
     part = options.quick or options.only
     folder = options.out or (Path(tempfile.mkdtemp(prefix="benchmarks-")) if part else RESULTS)
-    bench = Bench(options.quick, Peers(options.deepinv))
+    bench = Bench(options.quick, Peers(options.deepinv), Peers(options.peers, FAMILIES))
     reports, made = runner.run(chosen, bench, folder, HEADLINE)
     if HEADLINE in reports:
         figure.draw(reports[HEADLINE].timings, made, folder / HEADLINE)

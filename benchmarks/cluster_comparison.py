@@ -14,8 +14,9 @@ from distributed import wait
 from benchmarks.clusters import empty_call
 from benchmarks.peers import hand
 from benchmarks.problems import Problem, solvable_blurs
-from benchmarks.rivals import Rivals, Turn, add_rows
+from benchmarks.rivals import Rivals, add_rows
 from benchmarks.timing import TIMES, Bench, Case, Spread, in_turns, once
+from benchmarks.turns import Turn
 from daskphys import backend
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.physics.stack import StackedPhysics
@@ -172,8 +173,10 @@ def conjugate_gradients(problem: Problem) -> Callable[[Bench], Case]:
         with Rivals.of(bench, A, x, ["CG"], distributed=True, rtol=RTOL, most=MOST) as rivals:
             for mode, peer in list(rivals.loaded.items()):
                 with rivals.losing(mode):
-                    theirs, made = peer.result("CG")
-                    products[mode] = f"{made} products, {residual(A, y, theirs.reshape(x.shape)):.1e}"
+                    theirs, told = peer.result(product="CG", first=1)
+                    products[mode] = (
+                        f"{told['products']} products, {residual(A, y, theirs.reshape(x.shape)):.1e}"
+                    )
             calls = {
                 "daskphys, 2 processes": lambda: cg(D, y, rtol=RTOL, max_iter=MOST),
                 "daskphys, plain": lambda: cg(A, y, rtol=RTOL, max_iter=MOST),

@@ -41,7 +41,7 @@ class Report:
             case = Case(name, "failed", notes=[f"failed: {type(error).__name__}: {error}"])
         case.notes.append(f"took {time.perf_counter() - begin:.0f} s")
         self.cases.append(case)
-        self.environment |= {"load at end": load()} | bench.peers.versions
+        self.environment |= {"load at end": load()} | bench.peers.versions | bench.family_peers.versions
         self.write([])
         return case
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.launch import Peers
+from benchmarks.peers.launch import FAMILIES, Peers
 from daskphys import backend
 from daskphys.distributed import DistributedContext
 from daskphys.physics import Blur, gaussian_blur, stack
@@ -126,12 +126,14 @@ def several(call: Callable[[], Any], calls: int, seconds: float, warm: int = 1) 
 class Bench:
     """What the cases share: clusters and peers, started when a case first asks for them, and how long to measure."""
 
-    def __init__(self, quick: bool, peers: Peers | None = None) -> None:
+    def __init__(self, quick: bool, peers: Peers | None = None, family_peers: Peers | None = None) -> None:
         self.quick = quick
         self.peers = Peers(None) if peers is None else peers
+        self.family_peers = Peers(None, FAMILIES) if family_peers is None else family_peers
         self.least = 3 if quick else 7
         self._open = contextlib.ExitStack()
         self._open.callback(self.peers.close)
+        self._open.callback(self.family_peers.close)
 
     @functools.cached_property
     def threads(self) -> DistributedContext:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmarks import __main__ as command
 from benchmarks import comparison, figure, runner, targets
-from benchmarks.peers import launch
+from benchmarks.peers.launch import DEEPINV
 from benchmarks.problems import Problem
 from benchmarks.timing import Bench, Case, Spread, Timings
 
@@ -23,7 +23,7 @@ def run_quickly(folder, *only):
 
 
 def test_one_case_writes_table_json_and_picture(tmp_path, capsys, monkeypatch):
-    monkeypatch.delenv(launch.VARIABLE, raising=False)
+    monkeypatch.delenv(DEEPINV.variable, raising=False)
     small = Problem(3, (3, 96, 80))
     cases = (
         comparison.merged_growth,

@@ -8,11 +8,7 @@ long as the benchmark lasts.  Under ``torchrun`` rank 0 has the socket and hands
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import socket
-import time
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +17,8 @@ import numpy as np
 import torch
 from deepinv.distributed import DistributedContext, distribute
 from deepinv.utils import TensorList
+
+from benchmarks.peers.serving import Connection, once, serve, turn
 
 #: How deepinv's processes may bring their results together.
 GATHERING = ("concatenated", "naive", "broadcast")
@@ -138,11 +136,7 @@ class Peer:
         """Milliseconds of one call that all ranks begin together."""
         if self.several:
             self.ctx.barrier()
-        begin = time.perf_counter()
-        result = call()
-        taken = 1e3 * (time.perf_counter() - begin)
-        del result
-        return taken
+        return once(call)
 
     def _agreed(self, choice: Any) -> Any:
         """What rank 0 says, on all ranks: they must make the same calls."""
@@ -154,13 +148,7 @@ class Peer:
     def time(self, product: str, calls: int, seconds: float, warm: int = 1) -> dict[str, Any]:
         """Milliseconds of up to `calls` calls; none is begun after `seconds`."""
         call = self._ready(product)
-        for _ in range(warm):
-            self._time(call)
-        taken: list[float] = []
-        end = time.perf_counter() + seconds
-        while not taken or self._agreed(len(taken) < calls and time.perf_counter() < end):
-            taken.append(self._time(call))
-        return {"rounds": taken}
+        return {"rounds": turn(lambda: self._time(call), calls, seconds, warm, self._agreed)}
 
     def result(self, product: str, path: str, first: int) -> dict[str, Any]:
         """Write what the product gives, of a stack's for the first sensors; for a solver also its products."""
@@ -175,24 +163,6 @@ class Peer:
         np.save(path, np.stack([a.numpy() for a in arrays[:first]]))
         return {"products": None if counted is None else counted.calls}
 
-    def end(self) -> dict[str, Any]:
-        """The last question."""
-        return {}
-
-
-def serve(peer: Peer, ask: Callable[[], dict[str, Any]], tell: Callable[[dict[str, Any]], None]) -> None:
-    """Answer questions until the last one; an error is an answer."""
-    while True:
-        question = ask()
-        do = question.pop("do")
-        try:
-            answer = getattr(peer, do)(**question)
-        except Exception:
-            answer = {"error": traceback.format_exc(limit=4)}
-        tell(answer)
-        if do == "end":
-            return
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -201,32 +171,24 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     rank = int(os.environ.get("RANK", "0"))
-    lines = None
-    if rank == 0:
-        connection = socket.socket(socket.AF_UNIX)
-        connection.connect(options.address)
-        lines = connection.makefile("rw", encoding="utf-8")
-
-    def receive() -> dict[str, Any]:
-        assert lines is not None
-        line = lines.readline()
-        return dict(json.loads(line)) if line else {"do": "end"}  # the benchmark is gone
+    connection = None if rank else Connection(options.address)
 
     def tell(answer: dict[str, Any]) -> None:
-        if lines is not None:
-            lines.write(json.dumps(answer) + "\n")
-            lines.flush()
+        if connection is not None:
+            connection.tell(answer)
 
     with torch.no_grad():
+        versions = {"deepinv": deepinv.__version__, "torch": torch.__version__}
         if "RANK" not in os.environ:
-            tell({"deepinv": deepinv.__version__, "torch": torch.__version__})
-            serve(Peer(None), receive, tell)
+            assert connection is not None
+            tell(versions)
+            serve(Peer(None), connection.ask, tell)
             return
         with DistributedContext(device_mode="cpu") as ctx:
-            tell({"deepinv": deepinv.__version__, "torch": torch.__version__})
+            tell(versions)
 
             def ask() -> dict[str, Any]:
-                said = [receive() if rank == 0 else None]
+                said = [None if connection is None else connection.ask()]
                 ctx.broadcast_object_list(said, src=0)
                 question = said[0]
                 assert question is not None
