@@ -44,6 +44,7 @@ from daskphys.backend.fft import (
     rfftn,
     times_conj,
 )
+from daskphys.backend.nufft import NonUniformFFT
 from daskphys.backend.sizes import fast_length, fast_sizes, fft_cost
 from daskphys.backend.stencil import correlate
 from daskphys.backend.threads import cpu_count, fft_threads, spread, threads_left
@@ -52,6 +53,7 @@ __all__ = [
     "FLOATS",
     "Array",
     "DuccFFT",
+    "NonUniformFFT",
     "TransformCount",
     "apart",
     "as_parameter",

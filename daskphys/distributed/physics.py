@@ -11,7 +11,6 @@ from typing import Any, Literal
 from daskphys import backend, doors
 from daskphys.distributed import calls, drawing
 from daskphys.distributed.context import DistributedContext
-from daskphys.distributed.equals import first_equal
 from daskphys.distributed.gram import METHODS, DistributedGram
 from daskphys.distributed.holding import Holding
 from daskphys.distributed.memory import Guard
@@ -27,6 +26,7 @@ from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.markup import bytes_text, counted, listed
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.equals import first_equal
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.spaces import Images, Sensors, check_as_many

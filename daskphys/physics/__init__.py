@@ -9,12 +9,14 @@ from daskphys.physics.measurements import Measurements
 from daskphys.physics.motion import disk_blur, motion_blur, random_motion_blur
 from daskphys.physics.mri import CoilMaps
 from daskphys.physics.normal import Diagonal, FourierMultiplier, Identity, NormalSum, Toeplitz
+from daskphys.physics.nufft import NUFFT
 from daskphys.physics.space_varying import SpaceVaryingBlur
 from daskphys.physics.spectral_response import SpectralResponse
 from daskphys.physics.stack import StackedPhysics, stack
 from daskphys.physics.value import value
 
 __all__ = [
+    "NUFFT",
     "Blur",
     "CoilMaps",
     "Crop",
