@@ -1,5 +1,7 @@
 """Magnetic resonance imaging: coils, Fourier encoding, what of it is measured."""
 
 from daskphys.physics.mri.coils import CoilMaps
+from daskphys.physics.mri.density import pipe_menon, radial_density
+from daskphys.physics.mri.trajectories import kooshball, radial, spiral, stack_of_stars
 
-__all__ = ["CoilMaps"]
+__all__ = ["CoilMaps", "kooshball", "pipe_menon", "radial", "radial_density", "spiral", "stack_of_stars"]

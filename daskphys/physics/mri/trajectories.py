@@ -24,7 +24,7 @@ def radial(spokes: int, samples: int, angles: Literal["golden", "uniform"] = "go
     Parameters
     ----------
     spokes : int
-        How many lines.  π/2 times the image's side of them sample the disc of its frequencies fully.
+        How many lines.  π/2 times the image's side of them sample the disc of its frequencies fully, if even.
     samples : int
         Samples a spoke, from −1/2 cycle a sample in steps of 1/samples; sample ``samples // 2`` is the centre.  Twice
         the image's side is usual, the image's side the least.
@@ -67,7 +67,7 @@ def spiral(interleaves: int, samples: int, turns: float) -> np.ndarray:
         Samples a spiral, as dense in area along the whole of it.
     turns : float
         Turns of a spiral.  Neighbouring arms are 1 / (2 · turns · interleaves) cycles a sample apart: for an image
-        of side n, ``turns = n / (2 * interleaves)`` samples its field of view fully.
+        of side n, ``turns = n / (2 * interleaves)`` just covers its field of view, and half as many more are better.
 
     Returns
     -------
