@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from dask.base import is_dask_collection
 from dask.utils import Dispatch
 
 from daskphys import backend
@@ -94,6 +95,11 @@ def apply(operator: Any, value: Any) -> Any:
 def _kind(array: Any) -> Any:
     door = door_of(array)
     return backend.namespace(array) if door is _CORE else type(door)
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether `value` is a Dask array, whose entries nobody here has."""
+    return is_dask_collection(value)
 
 
 def to_core(value: Any) -> Any:

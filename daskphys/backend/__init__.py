@@ -44,6 +44,7 @@ from daskphys.backend.fft import (
     rfftn,
     times_conj,
 )
+from daskphys.backend.matrices import csr_adjoint_times, csr_times, dense_adjoint_times, dense_times
 from daskphys.backend.nufft import NonUniformFFT
 from daskphys.backend.sizes import fast_length, fast_sizes, fft_cost
 from daskphys.backend.stencil import correlate
@@ -66,6 +67,10 @@ __all__ = [
     "correlate",
     "count_transforms",
     "cpu_count",
+    "csr_adjoint_times",
+    "csr_times",
+    "dense_adjoint_times",
+    "dense_times",
     "device_of",
     "digest",
     "dtype_name",

@@ -5,6 +5,7 @@ from daskphys.physics.blur import Blur, gaussian_blur
 from daskphys.physics.downsampling import Downsampling, Upsampling
 from daskphys.physics.inpainting import Crop, Inpainting
 from daskphys.physics.joined import JoinedPhysics
+from daskphys.physics.matrix import MatrixOperator
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.motion import disk_blur, motion_blur, random_motion_blur
 from daskphys.physics.mri import CoilMaps
@@ -27,6 +28,7 @@ __all__ = [
     "Inpainting",
     "JoinedPhysics",
     "LinearPhysics",
+    "MatrixOperator",
     "Measurements",
     "NormalSum",
     "SpaceVaryingBlur",

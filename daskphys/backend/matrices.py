@@ -1,0 +1,136 @@
+"""Products of a matrix with vectors, whose bits depend neither on threads nor on how many vectors there are.
+
+A BLAS chooses the order of its sums by both, so dense products on the CPU go by `numpy.einsum`, one vector after
+another and in pieces that the matrix alone determines.  Every vector then has the matrix to itself: for many vectors a
+BLAS is faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from daskphys.backend.arrays import (
+    Array,
+    astype,
+    complex_name,
+    complex_of,
+    dtype_name,
+    is_complex,
+    namespace,
+    on_gpu,
+    real_name,
+)
+from daskphys.backend.threads import spread
+
+#: Entries of a matrix that one thread takes at a time.
+_PIECE = 1 << 18
+
+
+def dense_times(matrix: Array, x: Array) -> Array:
+    """``A x`` for each of the vectors in the rows of `x`; both have one precision."""
+    if not isinstance(x, np.ndarray):
+        matrix, x = _alike(matrix, x)
+        xp = namespace(x)
+        return xp.stack([xp.matmul(matrix, x[k, :]) for k in range(x.shape[0])])
+    rows, vectors = _real(matrix), _planes(x)
+    if is_complex(
+        matrix
+    ):  # of (re, im) pairs: Re(a x) is the product with (re, -im), Im(a x) that with (im, re)
+        re = vectors[:, 0]
+        im = vectors[:, 1] if is_complex(x) else np.zeros_like(re)
+        pairs = np.stack([re, -im], -1), np.stack([im, re], -1)
+        vectors = np.stack([pair.reshape(len(x), -1) for pair in pairs], 1)
+    out = np.empty((*vectors.shape[:2], len(rows)), rows.dtype)
+
+    def piece(bound: slice) -> None:
+        for index in np.ndindex(vectors.shape[:2]):
+            np.einsum("ij,j->i", rows[bound], vectors[index], out=out[index][bound])
+
+    _each_piece(piece, rows.shape[0], rows.shape[1], len(x))
+    return complex_of(out[:, 0], out[:, 1]) if out.shape[1] == 2 else out[:, 0]
+
+
+def dense_adjoint_times(matrix: Array, y: Array) -> Array:
+    """``Aᴴ y`` for each of the vectors in the rows of `y`; both have one precision."""
+    if not isinstance(y, np.ndarray):
+        matrix, y = _alike(matrix, y)
+        xp = namespace(y)
+        turned = xp.conj(matrix.T) if is_complex(matrix) else matrix.T
+        return xp.stack([xp.matmul(turned, y[k, :]) for k in range(y.shape[0])])
+    rows, vectors = _real(matrix), _planes(y)
+    out = np.empty((*vectors.shape[:2], rows.shape[1]), rows.dtype)
+
+    def piece(bound: slice) -> None:
+        for index in np.ndindex(vectors.shape[:2]):
+            np.einsum("ij,i->j", rows[:, bound], vectors[index], out=out[index][bound])
+
+    _each_piece(piece, rows.shape[1], rows.shape[0], len(y))
+    if not is_complex(matrix):
+        return complex_of(out[:, 0], out[:, 1]) if is_complex(y) else out[:, 0]
+    sums = out.view(complex_name(rows.dtype.name))  # Σ a Re y and Σ a Im y
+    if not is_complex(y):
+        return sums[:, 0].conj()
+    of_re, of_im = sums[:, 0], sums[:, 1]
+    return complex_of(of_re.real + of_im.imag, of_im.real - of_re.imag)
+
+
+def csr_times(data: Array, indices: Array, indptr: Array, shape: tuple[int, int], x: Array) -> Array:
+    """``A x`` for each of the vectors in the rows of `x`, by the compressed sparse rows of A."""
+    return _sparse(lambda rows: rows, data, indices, indptr, shape, x)
+
+
+def csr_adjoint_times(data: Array, indices: Array, indptr: Array, shape: tuple[int, int], y: Array) -> Array:
+    """``Aᴴ y`` for each of the vectors in the rows of `y`, by the compressed sparse rows of A."""
+    return _sparse(lambda rows: rows.conj().T, data, indices, indptr, shape, y)
+
+
+def _sparse(
+    turned: Callable[[Any], Any], data: Array, indices: Array, indptr: Array, shape: tuple[int, int], x: Array
+) -> Array:
+    """Each sum follows the entries of its row (or column) one after the other, however many vectors there are."""
+    if on_gpu(x):
+        from cupyx.scipy.sparse import csr_matrix as rows
+    else:
+        from scipy.sparse import csr_array as rows
+    split = is_complex(x) and not is_complex(data)
+    if is_complex(data):
+        x = astype(x, dtype_name(data))
+    columns = (x.view(real_name(dtype_name(x))).reshape(*x.shape, 2) if split else x).T
+    # Always a matrix of columns: a single vector has a routine of its own.
+    columns = (
+        columns.reshape(-1, *x.shape[:1]) if not split else columns.transpose(1, 0, 2).reshape(-1, 2 * len(x))
+    )
+    made = turned(rows((data, indices, indptr), shape=shape)) @ columns
+    if not split:
+        return namespace(x).ascontiguousarray(made.T)
+    made = made.reshape(-1, 2, len(x))
+    return complex_of(made[:, 0].T, made[:, 1].T)
+
+
+def _alike(matrix: Array, x: Array) -> tuple[Array, Array]:
+    """Both real, or both complex."""
+    if is_complex(matrix) == is_complex(x):
+        return matrix, x
+    name = complex_name(dtype_name(x))
+    return astype(matrix, name), astype(x, name)
+
+
+def _real(matrix: np.ndarray) -> np.ndarray:
+    """Rows of real numbers; those of a complex matrix hold (re, im) pairs."""
+    matrix = np.ascontiguousarray(matrix)
+    return matrix.view(real_name(matrix.dtype.name)) if is_complex(matrix) else matrix
+
+
+def _planes(x: np.ndarray) -> np.ndarray:
+    """Real vectors (n, 1 or 2, size): the vectors, or their real and imaginary parts."""
+    return np.stack([x.real, x.imag], 1) if is_complex(x) else np.ascontiguousarray(x)[:, None]
+
+
+def _each_piece(call: Callable[[slice], None], length: int, across: int, vectors: int) -> None:
+    """`call` for pieces of an axis of `length`, which depend on the matrix alone."""
+    step = max(1, _PIECE // across)
+    pieces = [slice(start, start + step) for start in range(0, length, step)]
+    spread(call, pieces, step * across * vectors)
