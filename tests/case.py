@@ -10,6 +10,8 @@ import numpy as np
 from daskphys.backend import FLOATS
 from daskphys.physics import Blur, LinearPhysics
 
+#: The dtypes of operators of real images.
+REALS = ("float32", "float64")
 PADDINGS = ("circular", "valid", "replicate", "reflect")
 
 

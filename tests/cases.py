@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from case import PADDINGS, Case, blur, kernel
+from case import PADDINGS, REALS, Case, blur, kernel
 
 from daskphys.physics import (
     Blur,
     Diagonal,
     FourierMultiplier,
     Identity,
+    OfRealImages,
     Toeplitz,
     gaussian_blur,
     stack,
@@ -156,6 +157,24 @@ STACKS = [
     Case("stack, it after its adjoint", RAGGED @ RAGGED.H, (((7, 6), (6, 6), (9, 8)),)),
 ]
 
+_PHASES = Diagonal(np.exp(1j * np.arange(72.0).reshape(8, 9)))
+_REALS = OfRealImages(_PHASES)
+
+OF_REAL_IMAGES = [
+    Case(f"of real images, {name}", operator, shapes, REALS)
+    for name, operator, shapes in (
+        ("alone", OfRealImages(_PHASES @ _V), ((9, 11), (2, 9, 11))),
+        ("merging", OfRealImages(_A), IMAGES),
+        ("after a blur", _REALS @ _A, ((8, 9), (2, 8, 9))),
+        ("before a blur", OfRealImages(_V) @ _A, IMAGES),
+        ("sum", _REALS + 1j * _REALS, ((8, 9), (2, 8, 9))),
+        ("scaled", (1 - 2j) * _REALS, ((8, 9), (2, 8, 9))),
+        ("gram", Gram(_REALS), ((8, 9),)),
+        ("pseudo-inverse, adjoint", PseudoInverse(_REALS).H, ((8, 9), (2, 8, 9))),
+        ("stack", stack(_REALS, OfRealImages(_A), 1j * _REALS), ((8, 9), (2, 8, 9))),
+    )
+]
+
 JOINED = [
     Case("joined stack", JoinedStack(stack(*[Squeeze(3).H @ b for b in CIRCULAR]), (1, 1, 1)), IMAGES),
     Case("selection", Selection(3, 1, 3, 4), ((4, 5, 6), (2, 4, 5, 6))),
@@ -174,4 +193,4 @@ def _families() -> list[Case]:
     return found
 
 
-CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *JOINED, *_families())
+CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *OF_REAL_IMAGES, *JOINED, *_families())

@@ -3,7 +3,7 @@
 import numpy as np
 
 from daskphys import backend
-from daskphys.physics import JoinedPhysics, LinearPhysics, value
+from daskphys.physics import JoinedPhysics, LinearPhysics, OfRealImages, value
 
 
 @value
@@ -53,3 +53,11 @@ class Pairs(Coils):
     """The same, two sensors at a time."""
 
     sensors_a_part = 2
+
+
+@value
+class PhasedCoils(Coils):
+    """The same, of real images."""
+
+    def _together(self):
+        return OfRealImages(Sensitivity(self.maps))

@@ -220,6 +220,13 @@ def complex_of(real: Array, imag: Array) -> Array:
     return astype(real, dtype) + 1j * astype(imag, dtype)
 
 
+def real_part(x: Array) -> Array:
+    """The real part, in memory of its own; a real array itself."""
+    if not is_complex(x):
+        return x
+    return x.real.copy() if hasattr(x, "copy") else namespace(x).real(x)
+
+
 def norm(x: Array) -> float:
     """The Euclidean norm of all entries, summed in double precision."""
     return float(np.linalg.norm(to_numpy(x).astype(np.complex128 if is_complex(x) else np.float64).ravel()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from daskphys import backend
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.normal_kind import joined as joined_kind
 from daskphys.physics.stack import StackedPhysics
@@ -18,12 +19,20 @@ class Facts:
     normal_kind: NormalKind | None
     domain_ndim: int
     nbytes: int
-    makes_complex: bool  # whether a real image has a complex sum over sensors
+    makes_complex: bool  # whether a real image has complex measurements
+    of_real_images: bool
+
+    def sum_dtype(self, dtype: str) -> str:
+        """The dtype of Aᴴ y for y of `dtype`."""
+        if self.of_real_images:
+            return backend.real_name(dtype)
+        return backend.complex_name(dtype) if self.makes_complex else dtype
 
     @classmethod
     def of(cls, block: StackedPhysics) -> Facts:
         wide = block._result_dtype("float32") != "float32"
-        return cls(block.transform, block.normal_kind, block.domain_ndim, block.nbytes, wide)
+        ndim, nbytes = block.domain_ndim, block.nbytes
+        return cls(block.transform, block.normal_kind, ndim, nbytes, wide, block.of_real_images)
 
     def joined(self, other: Facts) -> Facts:
         return Facts(
@@ -32,4 +41,5 @@ class Facts:
             max(self.domain_ndim, other.domain_ndim),
             self.nbytes + other.nbytes,
             self.makes_complex or other.makes_complex,
+            self.of_real_images or other.of_real_images,
         )

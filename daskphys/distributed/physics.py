@@ -117,7 +117,7 @@ class DistributedPhysics(Planned, Solved, LinearPhysics):
 
     @property
     def domain(self) -> Images | Sensors:
-        return Images(self, self.holding.facts.domain_ndim)
+        return Images(self, self.holding.facts.domain_ndim, self.of_real_images)
 
     @property
     def range(self) -> Images | Sensors:
@@ -131,6 +131,9 @@ class DistributedPhysics(Planned, Solved, LinearPhysics):
 
     def _result_dtype(self, dtype: str) -> str:
         return backend.complex_name(dtype) if self.holding.facts.makes_complex else dtype
+
+    def _adjoint_dtype(self, dtype: str) -> str:
+        return self.holding.facts.sum_dtype(dtype)
 
     @property
     def transform(self) -> Transform:

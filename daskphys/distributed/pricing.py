@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from math import ceil, log2
 from typing import Any
 
-from daskphys import backend
 from daskphys.distributed import calls
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.facts import Facts
@@ -56,7 +55,7 @@ class Stack:
         kind = self.facts.normal_kind
         if kind is not None and add in (calls.gram, calls.normal):
             return kind.result_dtype(dtype)
-        return backend.complex_name(dtype) if self.facts.makes_complex else dtype
+        return self.facts.sum_dtype(dtype)
 
     @functools.cached_property
     def kinds(self) -> Sequence[Hooks]:

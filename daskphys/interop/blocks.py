@@ -14,7 +14,9 @@ from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.interop.chunks import Index, array, filled
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.spaces import widest
 from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.system import gram_dtype
 
 
 def _same(value: Any) -> Any:
@@ -48,16 +50,25 @@ def begin(
     return builder, call, calls.Blocks(bounds, refs, [None] * len(bounds), outline, None)
 
 
-def dtypes(physics: Any, x: Any, *, normal: bool = False) -> list[str]:
-    """The dtype that each sensor gives; of a factory's sensors, the first one stands for all."""
+def dtypes(physics: Any, x: Any) -> list[str]:
+    """The dtype that each sensor gives."""
+    return [s._result_dtype(x.dtype.name) for s in _sensors(physics)]
+
+
+def normal_dtype(physics: Any, x: Any) -> str:
+    """The dtype of the sum of all sensors' AᴴA x."""
+    return widest(gram_dtype(s, x.dtype.name) for s in _sensors(physics))
+
+
+def adjoint_dtype(physics: Any, y: Any) -> str:
+    """The dtype of the sum of all sensors' Aᴴ y, of measurements of which `y` is one."""
+    return widest(s._adjoint_dtype(y.dtype.name) for s in _sensors(physics))
+
+
+def _sensors(physics: Any) -> Sequence[Any]:
+    """Those whose dtypes stand for all: of a factory's sensors the first one."""
     known = physics.recipe.template if isinstance(physics, DistributedPhysics) else physics
-    sensors = known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
-    name = x.dtype.name
-    kinds = [s.normal_kind if normal else None for s in sensors]
-    return [
-        s._result_dtype(name) if kind is None else kind.result_dtype(name)
-        for s, kind in zip(sensors, kinds, strict=True)
-    ]
+    return known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
 
 
 def take(builder: GraphBuilder, call: str, index: Index, shapes: Any, made: Ref, start: int = 0) -> None:

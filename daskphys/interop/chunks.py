@@ -12,6 +12,7 @@ from typing import Any
 
 import dask.array as da
 
+from daskphys import backend
 from daskphys.errors import ShapeError
 from daskphys.graph.builder import Ref
 from daskphys.interop.tiling import SENSORS, sensors_of
@@ -86,4 +87,4 @@ def chunk_shape(x: Any, index: Index, shape: tuple[int, ...]) -> tuple[int, ...]
 def array(graph: Any, name: str, inputs: Sequence[Any], lead: int, shape: Any, dtype: str) -> Any:
     """A Dask array of `shape` with the leading chunks, and the kind, of `inputs`."""
     chunks = (*inputs[0].chunks[:lead], *((n,) for n in shape[lead:]))
-    return da.Array(graph, name, chunks=chunks, meta=inputs[0]._meta.astype(dtype))
+    return da.Array(graph, name, chunks=chunks, meta=backend.real_part(inputs[0]._meta).astype(dtype))

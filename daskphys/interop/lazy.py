@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import dask.array as da
-import numpy as np
 from dask.base import tokenize
 
 from daskphys import backend
@@ -21,7 +20,15 @@ from daskphys.distributed.physics import DistributedPhysics
 from daskphys.errors import NotClosedFormError, ShapeError
 from daskphys.graph.builder import GraphBuilder
 from daskphys.interop import pencils, pointwise, tiles
-from daskphys.interop.blocks import begin, constant, dtypes, measurements, take
+from daskphys.interop.blocks import (
+    adjoint_dtype,
+    begin,
+    constant,
+    dtypes,
+    measurements,
+    normal_dtype,
+    take,
+)
 from daskphys.interop.chunks import Index, aligned, array, chunk_shape, filled, indexes, key, split
 from daskphys.interop.tiling import SENSORS
 from daskphys.pairwise import pairwise_sum
@@ -39,6 +46,10 @@ def apply(operator: Any, value: Any) -> Any:
     """``operator`` applied to a Dask array, or to measurements of them."""
     if isinstance(operator, DistributedGram):
         operator.check_method()
+    if operator.of_real_images and backend.is_complex(
+        value
+    ):  # of another product: the door takes real ones alone
+        value = value.real
     match operator:  # an operator with a sensor axis of its own is the stack of its parts
         case Joined(parts=parts):
             y = apply(parts, value)
@@ -89,6 +100,8 @@ def apply(operator: Any, value: Any) -> Any:
         case Adjoint(parent=Composed() as product):
             return apply(product.right.H, apply(product.left.H, value))
         case Adjoint(parent=Scaled() as multiple):
+            if multiple.parent.of_real_images or multiple.parent.gives_real:
+                return apply(multiple.parent.H, multiple.factor.conjugate() * value)
             return multiple.factor.conjugate() * apply(multiple.parent.H, value)
         case Adjoint(parent=Sum() as total):
             return pairwise_sum(apply(term.H, value) for term in total.terms)
@@ -205,7 +218,7 @@ def _adjoint(physics: Any, y: Measurements) -> Any:
     for index in indexes(inputs[0], lead):
         chunks, image = [key(a, index) for a in inputs], chunk_shape(inputs[0], index, shape)
         calls.adjoint(builder, call, blocks, chunks, image, filled(name, index, len(shape))[1:], layer=name)
-    dtype = np.result_type(*dtypes(physics, inputs[0])).name
+    dtype = adjoint_dtype(physics, inputs[0])
     return array(builder.build(inputs), name, inputs, lead, shape, dtype)
 
 
@@ -222,7 +235,7 @@ def _gram(operator: Gram | WeightedGram, x: Any, weights: Weights | None = None)
         merged = calls.normal(builder, call, blocks, x.shape[lead:])
         dtype = physics.normal_kind.result_dtype(dtype)
     else:
-        dtype = np.result_type(*dtypes(physics, x, normal=True)).name
+        dtype = normal_dtype(physics, x)
     for index in indexes(x, lead):
         at = filled(name, index, x.ndim)
         if merged is None:
@@ -246,7 +259,7 @@ def _pseudo_inverse(operator: PseudoInverse, y: Measurements) -> Any:
         at, image = filled(name, index, len(shape)), chunk_shape(inputs[0], index, shape)
         z = calls.adjoint(builder, call, blocks, [key(a, index) for a in inputs], None, at[1:])
         builder.add(at, run_solution, merged, z, transform, image, operator.rtol, layer=name)
-    dtype = np.result_type(*dtypes(physics, inputs[0])).name
+    dtype = adjoint_dtype(physics, inputs[0])
     return array(builder.build(inputs), name, inputs, lead, shape, dtype)
 
 

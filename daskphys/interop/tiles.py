@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
-import numpy as np
 
 from daskphys.distributed import calls
 from daskphys.distributed.gram import DistributedGram
@@ -22,7 +21,7 @@ from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.joining import joins
 from daskphys.graph.tree import reduce_tree
 from daskphys.interop import tiletasks, tiling
-from daskphys.interop.blocks import begin, dtypes
+from daskphys.interop.blocks import adjoint_dtype, begin, dtypes, normal_dtype
 from daskphys.interop.chunks import aligned
 from daskphys.interop.sources import Part, Source
 from daskphys.interop.tiletasks import Tile
@@ -134,7 +133,7 @@ def _adjoint(physics: Any, y: Measurements, plan: Tiling) -> Any:
 
     name = f"adjoint-{call}"
     _add_sums(builder, name, blocks, inputs[0], lead, plan, needed, "adjoint")
-    dtype = np.result_type(*dtypes(physics, inputs[0])).name
+    dtype = adjoint_dtype(physics, inputs[0])
     return _array(builder.build([s.collection for s in sources]), name, plan, inputs[0], dtype)
 
 
@@ -145,7 +144,7 @@ def _gram(operator: Gram | WeightedGram, physics: Any, x: Any, plan: Tiling) -> 
     source, name = Source(x), f"gram-{call}"
     by_tree = isinstance(operator, DistributedGram) and operator.method == "tree"
     real = physics.normal_kind is not None and not by_tree and weights is None
-    dtype = x.dtype.name if real else np.result_type(*dtypes(physics, x, normal=True)).name
+    dtype = x.dtype.name if real else normal_dtype(physics, x)
     if all(local.stencil.padding == "circular" for local in plan.locals) and not by_tree:
         kernel = kernel_task(builder, call, blocks, real, plan.overlap, weights)
         for place in _places(x, lead, plan):

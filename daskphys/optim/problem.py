@@ -127,10 +127,10 @@ class Problem:
         if got != shape and not self._fits(got, y):
             raise ShapeError(f"{self!r} expected x0 of shape {shape}, as the solution has, got {got}")
         sample = y[0] if isinstance(y, Measurements) else y
-        dtype = backend.dtype_name(sample)
+        dtype = self.physics._adjoint_dtype(backend.dtype_name(sample))
 
         def one(array: Any) -> Any:
-            if backend.is_complex(array) and not backend.is_complex(sample):
+            if backend.is_complex(array) and dtype == backend.real_name(dtype):
                 raise DtypeError(
                     f"{self!r} expected a real x0, as y is, got {backend.dtype_name(array)}: give x0.real, or a "
                     f"complex y"

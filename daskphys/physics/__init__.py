@@ -11,6 +11,7 @@ from daskphys.physics.motion import disk_blur, motion_blur, random_motion_blur
 from daskphys.physics.mri import CoilMaps
 from daskphys.physics.normal import Diagonal, FourierMultiplier, Identity, NormalSum, Toeplitz
 from daskphys.physics.nufft import NUFFT
+from daskphys.physics.real_images import OfRealImages
 from daskphys.physics.space_varying import SpaceVaryingBlur
 from daskphys.physics.spectral_response import SpectralResponse
 from daskphys.physics.stack import StackedPhysics, stack
@@ -31,6 +32,7 @@ __all__ = [
     "MatrixOperator",
     "Measurements",
     "NormalSum",
+    "OfRealImages",
     "SpaceVaryingBlur",
     "SpectralResponse",
     "StackedPhysics",

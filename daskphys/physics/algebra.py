@@ -18,7 +18,16 @@ from daskphys.physics.algebracost import (
 )
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.normal_kind import NormalKind, has_closed_form
-from daskphys.physics.spaces import Images, Sensors, shape_of
+from daskphys.physics.spaces import (
+    Images,
+    Sensors,
+    check_alike,
+    check_real,
+    of_reals,
+    real_part,
+    shape_of,
+    widest,
+)
 from daskphys.physics.stencil import Stencil
 from daskphys.physics.transform import After, Plain, Transform
 
@@ -40,7 +49,7 @@ class AdjointHooks(AdjointCost):
         return self.parent._adjoint(x, self.parent._domain_shape(shape_of(x)))
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self.parent._forward(y)
+        return self.parent._forward(real_part(y) if self.parent.of_real_images else y)
 
     def _range_shape(self, shape: Any) -> Any:
         return self.parent._domain_shape(shape)
@@ -49,6 +58,9 @@ class AdjointHooks(AdjointCost):
         return self.parent._range_shape(shape)
 
     def _result_dtype(self, dtype: str) -> str:
+        return self.parent._adjoint_dtype(dtype)
+
+    def _adjoint_dtype(self, dtype: str) -> str:
         return self.parent._result_dtype(dtype)
 
     def __repr__(self) -> str:
@@ -61,13 +73,23 @@ class ComposedHooks(ComposedCost):
     left: Hooks
     right: Hooks
 
+    def __post_init__(self) -> None:
+        if isinstance(self.left.domain, Images) != isinstance(self.right.range, Images):
+            raise ShapeError(
+                f"{self.left!r} @ {self.right!r}: the left operator does not take what the right one gives (one "
+                f"array, or one a sensor)"
+            )
+        check_real(self.left, self.right)
+
     @property
     def domain(self) -> Images | Sensors:
-        return self.right.domain.widened(self.left.domain.ndim - self.right.range.ndim, self)
+        space = self.right.domain.widened(self.left.domain.ndim - self.right.range.ndim, self)
+        return of_reals(space, self.of_real_images)
 
     @property
     def range(self) -> Images | Sensors:
-        return self.left.range.widened(self.right.range.ndim - self.left.domain.ndim, self)
+        space = self.left.range.widened(self.right.range.ndim - self.left.domain.ndim, self)
+        return of_reals(space, self.gives_real)
 
     def _forward(self, x: Any) -> Any:
         return self.left._forward(self.right._forward(x))
@@ -91,6 +113,9 @@ class ComposedHooks(ComposedCost):
 
     def _result_dtype(self, dtype: str) -> str:
         return self.left._result_dtype(self.right._result_dtype(dtype))
+
+    def _adjoint_dtype(self, dtype: str) -> str:
+        return self.right._adjoint_dtype(self.left._adjoint_dtype(dtype))
 
     @property
     def transform(self) -> Transform:
@@ -116,13 +141,17 @@ class SumHooks(SumCost):
 
     terms: tuple[Hooks, ...]
 
+    def __post_init__(self) -> None:
+        check_alike(self.terms)
+
     @property
     def domain(self) -> Images | Sensors:
         return replace(max((t.domain for t in self.terms), key=lambda d: d.ndim), owner=self)
 
     @property
     def range(self) -> Images | Sensors:
-        return replace(max((t.range for t in self.terms), key=lambda r: r.ndim), owner=self)
+        space = max((t.range for t in self.terms), key=lambda r: r.ndim)
+        return of_reals(replace(space, owner=self), self.gives_real)
 
     def _forward(self, x: Any) -> Any:
         return pairwise_sum(term._forward(x) for term in self.terms)
@@ -137,8 +166,10 @@ class SumHooks(SumCost):
         return self._agreed([term._domain_shape(shape) for term in self.terms])
 
     def _result_dtype(self, dtype: str) -> str:
-        names = {term._result_dtype(dtype) for term in self.terms}
-        return dtype if names == {dtype} else backend.complex_name(dtype)
+        return widest(term._result_dtype(dtype) for term in self.terms)
+
+    def _adjoint_dtype(self, dtype: str) -> str:
+        return widest(term._adjoint_dtype(dtype) for term in self.terms)
 
     @property
     def stencil(self) -> Stencil | None:
@@ -172,7 +203,7 @@ class ScaledHooks(ScaledCost):
 
     @property
     def range(self) -> Images | Sensors:
-        return replace(self.parent.range, owner=self)
+        return of_reals(replace(self.parent.range, owner=self), self.gives_real)
 
     @property
     def _conjugate(self) -> complex:
@@ -182,6 +213,8 @@ class ScaledHooks(ScaledCost):
         return self.factor * self.parent._forward(x)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
+        if self.parent.of_real_images or self.parent.gives_real:  # a real part is taken of the multiple
+            return self.parent._adjoint(self._conjugate * y, shape)
         return self._conjugate * self.parent._adjoint(y, shape)
 
     def _range_shape(self, shape: Any) -> Any:
@@ -193,6 +226,11 @@ class ScaledHooks(ScaledCost):
     def _result_dtype(self, dtype: str) -> str:
         name = self.parent._result_dtype(dtype)
         return backend.complex_name(name) if isinstance(self.factor, complex) else name
+
+    def _adjoint_dtype(self, dtype: str) -> str:
+        name = self.parent._adjoint_dtype(dtype)
+        wide = isinstance(self.factor, complex) and not self.parent.of_real_images
+        return backend.complex_name(name) if wide else name
 
     @property
     def transform(self) -> Transform:

@@ -35,7 +35,7 @@ class ComposedCost(Hooks):
 
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
         first = self.left._adjoint_cost(self._between(shape), dtype)
-        return first.then(self.right._adjoint_cost(shape, self.left._result_dtype(dtype)))
+        return first.then(self.right._adjoint_cost(shape, self.left._adjoint_dtype(dtype)))
 
     def _gram_cost(self, shape: Any, dtype: str) -> Cost:
         if self.left.normal_kind is None:
@@ -75,23 +75,26 @@ class ScaledCost(Hooks):
     parent: Hooks
 
     def _cost(self, shape: Any, dtype: str) -> Cost:
-        return self._multiplied(self.parent._cost(shape, dtype), dtype)
+        given, made = self.parent._result_dtype(dtype), self._result_dtype(dtype)
+        return _multiplied(self.parent._cost(shape, dtype), given, made)
 
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
-        return self._multiplied(self.parent._adjoint_cost(shape, dtype), dtype)
+        given, made = self.parent._adjoint_dtype(dtype), self._adjoint_dtype(dtype)
+        return _multiplied(self.parent._adjoint_cost(shape, dtype), given, made)
 
     def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
-        return self._multiplied(self.parent._step_cost(shape, dtype, transform), dtype)
+        given, made = self.parent._result_dtype(dtype), self._result_dtype(dtype)
+        return _multiplied(self.parent._step_cost(shape, dtype, transform), given, made)
 
     def _normal_cost(self, shape: Any, dtype: str) -> Cost:
         made = self.parent._normal_cost(shape, dtype)
         return made.then(Cost(flops=made.result / 8, result=made.result))
 
-    def _multiplied(self, cost: Cost, dtype: str) -> Cost:
-        """And a multiple of its result, which is a new array (of complex numbers, where the factor makes it so)."""
-        given = self.parent._result_dtype(dtype)
-        result = cost.result * (1 if self._result_dtype(dtype) == given else 2)
-        return cost.then(Cost(flops=result / 4, result=result))
+
+def _multiplied(cost: Cost, given: str, made: str) -> Cost:
+    """And a multiple of its result, which is a new array (of complex numbers, where the factor makes it so)."""
+    result = cost.result * (1 if made == given else 2)
+    return cost.then(Cost(flops=result / 4, result=result))
 
 
 class GramCost(Hooks):

@@ -15,7 +15,6 @@ from daskphys.physics.hooks import Hooks
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import has_closed_form
 from daskphys.physics.scalars import real_or_complex
-from daskphys.physics.spaces import Images
 from daskphys.physics.value import value
 
 
@@ -255,13 +254,6 @@ class Composed(algebra.ComposedHooks, LinearPhysics):
 
     left: LinearPhysics
     right: LinearPhysics
-
-    def __post_init__(self) -> None:
-        if isinstance(self.left.domain, Images) != isinstance(self.right.range, Images):
-            raise ShapeError(
-                f"{self.left!r} @ {self.right!r}: the left operator does not take what the right one gives (one "
-                f"array, or one a sensor)"
-            )
 
 
 @value

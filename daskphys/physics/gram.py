@@ -10,7 +10,7 @@ from daskphys.krylov.normal import OfNormal
 from daskphys.krylov.system import Progress, Solution
 from daskphys.physics.algebracost import GramCost
 from daskphys.physics.hooks import Hooks
-from daskphys.physics.spaces import Images, Sensors, shape_of
+from daskphys.physics.spaces import Images, Sensors, real_part, shape_of
 from daskphys.physics.system import gram_dtype, scalars_shape
 
 
@@ -33,7 +33,7 @@ class GramHooks(GramCost):
         return self.parent._gram(x)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self._forward(y)
+        return self._forward(real_part(y) if self.of_real_images else y)
 
     @property
     def _weights(self) -> tuple[float, ...] | None:

@@ -53,8 +53,26 @@ class Hooks(Value, abc.ABC):
         return shape
 
     def _result_dtype(self, dtype: str) -> str:
-        """The name of the dtype of A x, and of Aᴴ y, for an argument of `dtype`: its own, as a rule."""
+        """The name of the dtype of A x for x of `dtype`: its own, as a rule."""
         return dtype
+
+    def _adjoint_dtype(self, dtype: str) -> str:
+        """The name of the dtype of Aᴴ y for y of `dtype`.
+
+        An operator of real images with complex measurements says the real one: its Aᴴ y is the real part of what it
+        would be, the adjoint in ``⟨y, y'⟩ = Re Σ conj(y) y'``.
+        """
+        return self._result_dtype(dtype)
+
+    @property
+    def of_real_images(self) -> bool:
+        """Whether images are real although measurements are complex, so that Aᴴ y is a real part."""
+        return self._adjoint_dtype("complex64") == "float32"
+
+    @property
+    def gives_real(self) -> bool:
+        """Whether A x is real although x is complex: so are the adjoints of operators of real images."""
+        return self._result_dtype("complex64") == "float32"
 
     # What a family may add, to be fast in a stack.
 
@@ -132,7 +150,7 @@ class Hooks(Value, abc.ABC):
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
         """What Aᴴ y costs, where the image Aᴴ y has this shape and y this dtype."""
         own, step = self._step_cost(shape, dtype, self.transform), self.transform.cost(shape, dtype)
-        image = nbytes(shape, self._result_dtype(dtype))
+        image = nbytes(shape, self._adjoint_dtype(dtype))
         if not step.result:
             return replace(own, result=image)
         return replace(own, result=step.result).then(replace(step, result=image))
@@ -234,12 +252,12 @@ class Hooks(Value, abc.ABC):
     @property
     def domain(self) -> Images | Sensors:
         """What the operator takes."""
-        return Images(self, self.domain_ndim)
+        return Images(self, self.domain_ndim, self.of_real_images)
 
     @property
     def range(self) -> Images | Sensors:
         """What the operator gives."""
-        return Images(self, self.range_ndim)
+        return Images(self, self.range_ndim, self.gives_real)
 
     # How it looks.
 

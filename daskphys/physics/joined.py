@@ -89,7 +89,7 @@ class Joined(LinearPhysics):
 
     @property
     def domain(self) -> Images | Sensors:
-        return Images(self, self.parts.domain.ndim)
+        return Images(self, self.parts.domain.ndim, self.of_real_images)
 
     @property
     def range_ndim(self) -> int:
@@ -111,6 +111,9 @@ class Joined(LinearPhysics):
 
     def _result_dtype(self, dtype: str) -> str:
         return str(self.parts._result_dtype(dtype))
+
+    def _adjoint_dtype(self, dtype: str) -> str:
+        return str(self.parts._adjoint_dtype(dtype))
 
     # -- products: those of the parts ------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from daskphys import backend, doors
@@ -15,10 +16,14 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Images:
-    """Arrays whose last `ndim` axes belong to the operator and whose leading axes broadcast."""
+    """Arrays whose last `ndim` axes belong to the operator and whose leading axes broadcast.
+
+    `real` says that a complex one has no meaning for the operator, which would take its real part.
+    """
 
     owner: Any
     ndim: int
+    real: bool = False
 
     def coerce(self, x: Any) -> Any:
         """`x` itself, or an error where several arrays came in place of one."""
@@ -51,7 +56,7 @@ class Images:
 
     def widened(self, more: int, owner: Any) -> Images:
         """The space of `owner`, which acts on `more` axes more (a negative number is none)."""
-        return Images(owner, self.ndim + max(0, more))
+        return Images(owner, self.ndim + max(0, more), self.real)
 
     def lead(self, shape: Shape) -> int:
         """How many axes of an array of `shape` lead."""
@@ -60,6 +65,11 @@ class Images:
     def check(self, x: Any) -> Any:
         """`x` in native byte order, or an error that names the operator, what it expected and what came."""
         self.shape(x)
+        if self.real and backend.is_complex(x):
+            raise DtypeError(
+                f"{self.owner!r} expected a real image, since its adjoint is a real part, got {backend.dtype_name(x)}: give "
+                f"x.real, and x.imag by itself"
+            )
         return backend.check_floating(x, self.owner)
 
 
@@ -136,6 +146,41 @@ def check_as_many(left: Any, right: Any) -> None:
         raise ShapeError(
             f"{left!r} + {right!r}: expected stacks of as many sensors, got {len(left)} and {len(right)}"
         )
+
+
+def check_real(left: Any, right: Any) -> None:
+    """Refuse a product whose left operator has real images and whose right one makes them complex."""
+    if left.of_real_images and right._result_dtype("float32") != "float32":
+        raise DtypeError(
+            f"{left!r} @ {right!r}: the left operator expected real images, got complex ones from the right one"
+        )
+
+
+def check_alike(operators: tuple[Any, ...]) -> None:
+    """Refuse a stack or sum of operators of which some have real images and some complex ones."""
+    kinds = [operator.of_real_images for operator in operators]
+    if len(set(kinds)) > 1:
+        real, other = operators[kinds.index(True)], operators[kinds.index(False)]
+        raise DtypeError(
+            f"{real!r} has real images alone, and expected the operators beside it to have such too, got {other!r}: "
+            f"wrap that one, as in OfRealImages(A)"
+        )
+
+
+def of_reals(space: Any, real: bool) -> Any:
+    """A space of images as one of real images alone, or of any."""
+    return replace(space, real=real) if isinstance(space, Images) else space
+
+
+def real_part(x: Any) -> Any:
+    """The real part of an array, or of each of measurements."""
+    return x.map(backend.real_part) if isinstance(x, Measurements) else backend.real_part(x)
+
+
+def widest(names: Iterable[str]) -> str:
+    """The dtype of a sum of arrays of these dtypes, all of one precision."""
+    found = set(names)
+    return found.pop() if len(found) == 1 else backend.complex_name(found.pop())
 
 
 def shape_of(x: Any) -> Any:

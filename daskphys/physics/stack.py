@@ -15,7 +15,7 @@ from daskphys.physics.cost import Cost, summed
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.naming import naming
 from daskphys.physics.normal_kind import NormalKind, joined
-from daskphys.physics.spaces import Images, Sensors, check_as_many
+from daskphys.physics.spaces import Images, Sensors, check_alike, check_as_many, widest
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import value
 from daskphys.physics.weighted import Weights, weighted_normal
@@ -70,6 +70,7 @@ class StackedPhysics(LinearPhysics):
     def __post_init__(self) -> None:
         if not self.sensors:
             raise ParameterError("stack() expected at least one operator, got none")
+        check_alike(self.sensors)
 
     @property
     def physics_list(self) -> list[LinearPhysics]:
@@ -134,9 +135,16 @@ class StackedPhysics(LinearPhysics):
         return self._domain_rule(shape)
 
     def _result_dtype(self, dtype: str) -> str:
-        """The widest of the sensors' (each measurement has its own, their sum has this)."""
-        names = {s._result_dtype(dtype) for s in self}
-        return dtype if names == {dtype} else backend.complex_name(dtype)
+        """The widest of the sensors': each measurement has its own."""
+        return widest(s._result_dtype(dtype) for s in self)
+
+    def _adjoint_dtype(self, dtype: str) -> str:
+        """That of the sum over sensors."""
+        return widest(s._adjoint_dtype(dtype) for s in self)
+
+    @functools.cached_property
+    def of_real_images(self) -> bool:
+        return self[0].of_real_images  # `check_alike`: and all others
 
     # -- products ------------------------------------------------------------------------------------------
 
@@ -182,7 +190,7 @@ class StackedPhysics(LinearPhysics):
 
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
         parts = blockcost.adjoint_cost(self.sensors, shape, dtype, self.transform)
-        return blockcost.total_cost(parts, shape, dtype, self.transform)
+        return blockcost.total_cost(parts, shape, self._adjoint_dtype(dtype), self.transform)
 
     def _gram_cost(self, shape: Any, dtype: str) -> Cost:
         if self.normal_kind is not None:

@@ -60,6 +60,8 @@ class LocalSystem:
 
 def gram_dtype(operator: Any, dtype: str) -> str:
     """The dtype of AᴴA x for x of `dtype`: merged, it may be real where A x is complex."""
+    if operator.of_real_images:
+        return backend.real_name(dtype)
     kind = operator.normal_kind
     return str(operator._result_dtype(dtype) if kind is None else kind.result_dtype(dtype))
 
@@ -78,7 +80,7 @@ def check_finite(value: Any, owner: str, name: str) -> None:
 
 
 def as_result(operator: Any, value: Any) -> Any:
-    """`value` in the dtype that a product of `operator` with it has: a complex operator's solution is complex."""
+    """`value` in the dtype of A x of such an x: measurements of a complex operator are complex."""
     if isinstance(value, Measurements):
         return value.map(lambda a: as_result(operator, a))
     return backend.astype(value, operator._result_dtype(backend.dtype_name(value)))

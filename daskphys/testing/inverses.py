@@ -84,7 +84,8 @@ def _matrix(p: Probe) -> np.ndarray:
     unit = np.eye(int(ends[-1]))
     basis = [part.reshape(-1, *s) for part, s in zip(np.split(unit, ends[:-1], axis=1), shapes, strict=True)]
     value: Any = Measurements(basis) if p.takes_measurements else basis[0]
-    return np.concatenate([a.reshape(len(unit), -1) for a in arrays(p.A.A(value))], axis=1)
+    rows = np.concatenate([a.reshape(len(unit), -1) for a in arrays(p.A.A(value))], axis=1)
+    return np.concatenate([rows.real, rows.imag], axis=1) if p.A.of_real_images else rows
 
 
 LAWS: tuple[Callable[[Probe], None], ...] = (normal, merge, closed_forms, norm, least_squares)

@@ -63,6 +63,14 @@ def numbers_only(p: Probe) -> None:
         _raises(DtypeError, p.A, product, each(value, lambda a: a.real.astype(object)))
 
 
+def real_images(p: Probe) -> None:
+    """a complex image to an operator of real images is a DtypeError that says what was expected"""
+    if p.A.of_real_images:
+        x = each(p.input(), lambda a: a + 0j)
+        _raises(DtypeError, p.A, p.A.A, x)
+        _raises(DtypeError, p.A, p.A.A_adjoint_A, x)
+
+
 def arrays_only(p: Probe) -> None:
     """what is no array, or has too few axes, is an error that says what was expected of which operator"""
     x, A = p.input(), p.A
@@ -100,4 +108,11 @@ def _names(item: Any) -> Iterator[str]:
             yield from _names(part)
 
 
-LAWS: tuple[Callable[[Probe], None], ...] = (array_api, torch_tensors, dask_arrays, numbers_only, arrays_only)
+LAWS: tuple[Callable[[Probe], None], ...] = (
+    array_api,
+    torch_tensors,
+    dask_arrays,
+    numbers_only,
+    real_images,
+    arrays_only,
+)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sensors
 from cases import kernel, raises
-from sensors import Coils, Pairs
+from sensors import Coils, Pairs, PhasedCoils
 
 from daskphys import optim
 from daskphys.distributed import distribute
@@ -15,6 +15,7 @@ from daskphys.errors import ParameterError, SensorError
 from daskphys.physics import Blur, Diagonal, gaussian_blur, stack
 
 MAPS = np.random.default_rng(1).uniform(0.5, 1.5, (5, 6, 7))
+PHASED = PhasedCoils(MAPS * np.exp(1j * MAPS))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,7 +31,7 @@ def ctx(request):
     return request.getfixturevalue(request.param)
 
 
-@pytest.mark.parametrize("A", [Coils(MAPS), Pairs(MAPS), 2 * Pairs(MAPS), Coils(MAPS) @ Blur(kernel(3, 2))])
+@pytest.mark.parametrize("A", [Coils(MAPS), Pairs(MAPS), 2 * Pairs(MAPS), Coils(MAPS) @ Blur(kernel(3, 2)), PHASED])
 def test_the_bits_of_the_plain_operator(A, ctx, rng):
     D = distribute(A, ctx)
     x = rng.standard_normal((2, 6, 7)).astype(np.float32)
@@ -48,8 +49,8 @@ def test_the_bits_of_the_plain_operator(A, ctx, rng):
     np.testing.assert_array_equal((3 * D)(x), (3 * A)(x))
 
 
-def test_lazily(ctx, rng):
-    A = Pairs(MAPS)
+@pytest.mark.parametrize("A", [Pairs(MAPS), PHASED])
+def test_lazily(A, ctx, rng):
     D = distribute(A, ctx)
     x = rng.standard_normal((4, 6, 7))
     lazy = da.from_array(x, chunks=(3, 6, 7))
