@@ -6,9 +6,11 @@ import sys
 import numpy as np
 import pytest
 
+from daskphys import backend
 from daskphys.errors import ShapeError, UnsupportedArrayError
 from daskphys.physics import LinearPhysics, value
 from daskphys.physics.normal_kind import DIAGONAL
+from daskphys.physics.spaces import Images
 from daskphys.physics.transform import RealFFT
 from daskphys.testing import check_physics, content, inverses, kinds, products, stacks
 
@@ -126,7 +128,7 @@ WRONG = {
     "2 A, A / 2, -A, A + A, A + A + A and A - A, and their adjoints, are what they say": {
         "__add__": lambda self, other: self
     },
-    "(1j A) x = 1j (A x) and (1j A)ᴴ y = -1j (Aᴴ y)": {"_scaled": lambda self, number: self},
+    "(1j A) x = 1j (A x) and (1j A)ᴴ y = Aᴴ (-1j y)": {"_scaled": lambda self, number: self},
     "(A + A + 1j A) x = (2 + 1j) A x": {"_merge": lambda self, other: self},
     "A @ Aᴴ and Aᴴ @ A, and their adjoints, are what they say": {"__matmul__": lambda self, other: self},
     "where AᴴA merges, that of stack(A, 2 A, A) is one value and the sum of theirs": MERGES_NOT,
@@ -142,6 +144,10 @@ WRONG = {
     },
     "an integer or object input is a DtypeError that says what was expected of which operator": {
         "apply_core": lambda self, x: self._forward(x)
+    },
+    "a complex image to an operator of real images is a DtypeError that says what was expected": {
+        "_adjoint_dtype": lambda self, dtype: backend.real_name(dtype),
+        "domain": property(lambda self: Images(self, 1)),
     },
 }
 
