@@ -67,8 +67,8 @@ class Images:
         self.shape(x)
         if self.real and backend.is_complex(x):
             raise DtypeError(
-                f"{self.owner!r} expected a real image, since its adjoint is a real part, got {backend.dtype_name(x)}: give "
-                f"x.real, and x.imag by itself"
+                f"{self.owner!r} expected a real image, since its adjoint is a real part, got "
+                f"{backend.dtype_name(x)}: give x.real, and x.imag by itself"
             )
         return backend.check_floating(x, self.owner)
 

@@ -31,7 +31,9 @@ def ctx(request):
     return request.getfixturevalue(request.param)
 
 
-@pytest.mark.parametrize("A", [Coils(MAPS), Pairs(MAPS), 2 * Pairs(MAPS), Coils(MAPS) @ Blur(kernel(3, 2)), PHASED])
+@pytest.mark.parametrize(
+    "A", [Coils(MAPS), Pairs(MAPS), 2 * Pairs(MAPS), Coils(MAPS) @ Blur(kernel(3, 2)), PHASED]
+)
 def test_the_bits_of_the_plain_operator(A, ctx, rng):
     D = distribute(A, ctx)
     x = rng.standard_normal((2, 6, 7)).astype(np.float32)
