@@ -32,6 +32,7 @@ from daskphys.backend.arrays import (
     to_numpy,
     zeros,
 )
+from daskphys.backend.blocks import block_product
 from daskphys.backend.ducc import DuccFFT
 from daskphys.backend.embedded import embedded_fftn, embedded_ifftn
 from daskphys.backend.fft import (
@@ -60,6 +61,7 @@ __all__ = [
     "apart",
     "as_parameter",
     "astype",
+    "block_product",
     "check_floating",
     "complex_name",
     "complex_of",

@@ -9,9 +9,17 @@ from daskphys.physics.matrix import MatrixOperator
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.motion import disk_blur, motion_blur, random_motion_blur
 from daskphys.physics.mri import CoilMaps
-from daskphys.physics.normal import Diagonal, FourierMultiplier, Identity, NormalSum, Toeplitz
+from daskphys.physics.normal import (
+    AliasedMultiplier,
+    Diagonal,
+    FourierMultiplier,
+    Identity,
+    NormalSum,
+    Toeplitz,
+)
 from daskphys.physics.nufft import NUFFT
 from daskphys.physics.real_images import OfRealImages
+from daskphys.physics.shift import Shift
 from daskphys.physics.space_varying import SpaceVaryingBlur
 from daskphys.physics.spectral_response import SpectralResponse
 from daskphys.physics.stack import StackedPhysics, stack
@@ -19,6 +27,7 @@ from daskphys.physics.value import value
 
 __all__ = [
     "NUFFT",
+    "AliasedMultiplier",
     "Blur",
     "CoilMaps",
     "Crop",
@@ -33,6 +42,7 @@ __all__ = [
     "Measurements",
     "NormalSum",
     "OfRealImages",
+    "Shift",
     "SpaceVaryingBlur",
     "SpectralResponse",
     "StackedPhysics",

@@ -1,4 +1,4 @@
-"""The hooks of operators that are made of operators: adjoint, product, sum, multiple, pseudo-inverse."""
+"""The hooks of operators that are made of operators: adjoint, sum, multiple, pseudo-inverse (products: `composed`)."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from daskphys.pairwise import pairwise_sum
 from daskphys.physics import leastsquares
 from daskphys.physics.algebracost import (
     AdjointCost,
-    ComposedCost,
     PseudoInverseCost,
     ScaledCost,
     SumCost,
 )
+from daskphys.physics.convolution import Convolution, total
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.normal_kind import NormalKind, has_closed_form
 from daskphys.physics.spaces import (
     Images,
     Sensors,
     check_alike,
-    check_real,
     of_reals,
     real_part,
     shape_of,
     widest,
 )
 from daskphys.physics.stencil import Stencil
-from daskphys.physics.transform import After, Plain, Transform
+from daskphys.physics.transform import Transform
 
 
 class AdjointHooks(AdjointCost):
@@ -65,75 +64,6 @@ class AdjointHooks(AdjointCost):
 
     def __repr__(self) -> str:
         return f"{self.parent!r}.H"
-
-
-class ComposedHooks(ComposedCost):
-    """``left @ right``: first `right`, then `left`."""
-
-    left: Hooks
-    right: Hooks
-
-    def __post_init__(self) -> None:
-        if isinstance(self.left.domain, Images) != isinstance(self.right.range, Images):
-            raise ShapeError(
-                f"{self.left!r} @ {self.right!r}: the left operator does not take what the right one gives (one "
-                f"array, or one a sensor)"
-            )
-        check_real(self.left, self.right)
-
-    @property
-    def domain(self) -> Images | Sensors:
-        space = self.right.domain.widened(self.left.domain.ndim - self.right.range.ndim, self)
-        return of_reals(space, self.of_real_images)
-
-    @property
-    def range(self) -> Images | Sensors:
-        space = self.left.range.widened(self.right.range.ndim - self.left.domain.ndim, self)
-        return of_reals(space, self.gives_real)
-
-    def _forward(self, x: Any) -> Any:
-        return self.left._forward(self.right._forward(x))
-
-    def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self.right._adjoint(self.left._adjoint(y, self.right._range_shape(shape)), shape)
-
-    def _gram(self, x: Any) -> Any:
-        """Rᴴ (LᴴL) R x, where LᴴL is one merged value: it may cost less than L and Lᴴ."""
-        if self.left.normal_kind is None:
-            return super()._gram(x)
-        between = self.right._forward(x)
-        return self.right._adjoint(self.left._normal(shape_of(between))._forward(between), shape_of(x))
-
-    def _range_shape(self, shape: Any) -> Any:
-        between = self.right._range_shape(shape)
-        return self.left._range_shape(self.left.domain.shape(between))
-
-    def _domain_shape(self, shape: Any) -> Any:
-        return self.right._domain_shape(self.left._domain_shape(shape))
-
-    def _result_dtype(self, dtype: str) -> str:
-        return self.left._result_dtype(self.right._result_dtype(dtype))
-
-    def _adjoint_dtype(self, dtype: str) -> str:
-        return self.right._adjoint_dtype(self.left._adjoint_dtype(dtype))
-
-    @property
-    def transform(self) -> Transform:
-        return After(self.right, self.left.transform)
-
-    def _forward_from(self, z: Any, shape: Any, transform: Any) -> Any:
-        if isinstance(transform.then, Plain):
-            return self.left._forward(z)
-        return self.left._forward_from(z, self.right._range_shape(shape), transform.then)
-
-    def _adjoint_to(self, y: Any, shape: Any, transform: Any) -> Any:
-        between = self.right._range_shape(shape)
-        if isinstance(transform.then, Plain):
-            return self.left._adjoint(y, between)
-        return self.left._adjoint_to(y, between, transform.then)
-
-    def __repr__(self) -> str:
-        return f"{self.left!r} @ {self.right!r}"
 
 
 class SumHooks(SumCost):
@@ -176,6 +106,14 @@ class SumHooks(SumCost):
         stencils = [term.stencil for term in self.terms]
         known = [s for s in stencils if s is not None and s.agrees(stencils[0] or s)]
         return pairwise_sum(known) if len(known) == len(stencils) else None
+
+    @property
+    def convolution(self) -> Convolution | None:
+        kinds = {term.convolution for term in self.terms}
+        return kinds.pop() if len(kinds) == 1 else None
+
+    def _transfer(self, sizes: tuple[int, ...]) -> Any:
+        return pairwise_sum((term._transfer(sizes) for term in self.terms), add=total)
 
     def _agreed(self, shapes: list[Any]) -> Any:
         for term, shape in zip(self.terms, shapes, strict=True):
@@ -246,6 +184,13 @@ class ScaledHooks(ScaledCost):
     def stencil(self) -> Stencil | None:
         parent = self.parent.stencil
         return None if parent is None else parent.scaled(self.factor)
+
+    @property
+    def convolution(self) -> Convolution | None:
+        return None if isinstance(self.factor, complex) else self.parent.convolution
+
+    def _transfer(self, sizes: tuple[int, ...]) -> Any:
+        return self.factor * self.parent._transfer(sizes)
 
     @property
     def normal_kind(self) -> NormalKind | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from daskphys import backend
 from daskphys.physics.cost import Cost, summed
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.normal_kind import has_closed_form
@@ -24,27 +25,36 @@ class AdjointCost(Hooks):
 
 
 class ComposedCost(Hooks):
-    """``left @ right``."""
+    """``left @ right``; of a convolution, whose product is one step, the rules are those of `Hooks`."""
 
     left: Hooks
     right: Hooks
 
     def _cost(self, shape: Any, dtype: str) -> Cost:
+        if self.convolution is not None:
+            return super()._cost(shape, dtype)
         between = self._between(shape)
         return self.right._cost(shape, dtype).then(self.left._cost(between, self.right._result_dtype(dtype)))
 
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        if self.convolution is not None:
+            return super()._adjoint_cost(shape, dtype)
         first = self.left._adjoint_cost(self._between(shape), dtype)
         return first.then(self.right._adjoint_cost(shape, self.left._adjoint_dtype(dtype)))
 
     def _gram_cost(self, shape: Any, dtype: str) -> Cost:
-        if self.left.normal_kind is None:
+        if self.convolution is not None or self.left.normal_kind is None:
             return super()._gram_cost(shape, dtype)
         between, name = self._between(shape), self.right._result_dtype(dtype)
         there = self.right._cost(shape, dtype).then(self.left._gram_cost(between, name))
         return there.then(self.right._adjoint_cost(shape, self.left.normal_kind.result_dtype(name)))
 
     def _step_cost(self, shape: Any, dtype: str, transform: Any) -> Cost:
+        if self.convolution is not None:
+            kernels = backend.size(shape[len(shape) - self.domain.ndim : len(shape) - self.convolution.ndim])
+            return replace(
+                self.convolution.step_cost(shape, dtype, kernels, transform), parameters=self.nbytes
+            )
         between, name = self._between(shape), self.right._result_dtype(dtype)
         if isinstance(transform, Plain):
             return self._cost(shape, dtype)

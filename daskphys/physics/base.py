@@ -10,6 +10,7 @@ from daskphys import backend, doors
 from daskphys.errors import ShapeError, checks_keywords
 from daskphys.physics import algebra, leastsquares
 from daskphys.physics.checks import check_rtol
+from daskphys.physics.composed import ComposedHooks
 from daskphys.physics.gram import GramHooks
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.measurements import Measurements
@@ -249,7 +250,7 @@ class Adjoint(algebra.AdjointHooks, LinearPhysics):
 
 
 @value
-class Composed(algebra.ComposedHooks, LinearPhysics):
+class Composed(ComposedHooks, LinearPhysics):
     """The product of two operators, made by ``A @ B``."""
 
     left: LinearPhysics

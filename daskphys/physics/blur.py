@@ -12,12 +12,13 @@ from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, nearest
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
+from daskphys.physics.convolution import Convolution
 from daskphys.physics.cost import Cost, fft_flops, half, nbytes
 from daskphys.physics.extended import Extended, Grid, grid_of
 from daskphys.physics.kernels import gaussian_blur as gaussian_blur  # users import it from here
 from daskphys.physics.normal import FourierMultiplier
+from daskphys.physics.normal.multiplier import Circular
 from daskphys.physics.normal.spectral import power
-from daskphys.physics.normal_kind import NormalKind, fourier
 from daskphys.physics.padding import pad
 from daskphys.physics.separable import in_words, passes_of, taps_of
 from daskphys.physics.spaces import check_channels
@@ -254,8 +255,8 @@ class Blur(LinearPhysics):
     # -- normal operator -----------------------------------------------------------------------------------
 
     @property
-    def normal_kind(self) -> NormalKind | None:
-        return fourier(self._space) if self.padding == "circular" else None
+    def convolution(self) -> Convolution | None:
+        return Circular(self._space) if self.padding == "circular" else None
 
     def _make_normal(self, shape: Any) -> FourierMultiplier:
         sizes = tuple(shape[-self._space :])

@@ -6,12 +6,18 @@ import functools
 import numbers
 from typing import Any
 
+import numpy as np
+
 from daskphys import backend
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.antialias import antialiasing_filter
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blur import Blur
-from daskphys.physics.cost import Cost, nbytes
+from daskphys.physics.convolution import Convolution
+from daskphys.physics.cost import Cost, half, nbytes
+from daskphys.physics.normal.aliased import Sampled
+from daskphys.physics.normal.multiplier import Circular
+from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
 
@@ -85,6 +91,15 @@ class Decimation(LinearPhysics):
         if self._range_shape(domain) != sizes:
             raise ShapeError(f"{self!r} expected a measurement of {self._range_shape(domain)}, got {sizes}")
         return (*lead, *domain)
+
+    @property
+    def convolution(self) -> Convolution | None:
+        if self.image_shape is not None and any(n % self.factor for n in self.image_shape):
+            return None  # the samples of a period have unequal distances
+        return Circular(self.ndim) if self.factor == 1 else Sampled(self.ndim, self.factor)
+
+    def _transfer(self, sizes: tuple[int, ...]) -> Any:
+        return np.ones(half(sizes), np.complex128)
 
     def _forward(self, x: Any) -> Any:
         # A view would keep the whole image alive.
@@ -178,6 +193,29 @@ class Downsampling(LinearPhysics):
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return self._product._adjoint(y, shape)
+
+    @property
+    def transform(self) -> Transform:
+        transform: Transform = self._product.transform
+        return transform
+
+    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
+        return self._product._forward_from(z, shape, transform)
+
+    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
+        return self._product._adjoint_to(y, shape, transform)
+
+    @property
+    def convolution(self) -> Convolution | None:
+        convolution: Convolution | None = self._product.convolution
+        return convolution
+
+    def _transfer(self, sizes: tuple[int, ...]) -> Any:
+        return self._product._transfer(sizes)
+
+    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
+        cost: Cost = self._product._step_cost(shape, dtype, transform)
+        return cost
 
     def _cost(self, shape: Any, dtype: str) -> Cost:
         cost: Cost = self._product._cost(shape, dtype)

@@ -11,9 +11,10 @@ from daskphys import backend, markup
 from daskphys.errors import NotClosedFormError, ParameterError
 from daskphys.krylov.system import Progress, Solution
 from daskphys.physics.cache import derived
+from daskphys.physics.convolution import Convolution
 from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.normal_kind import NormalKind
-from daskphys.physics.normalcost import toeplitz_nbytes, toeplitz_step
+from daskphys.physics.normalcost import aliased_nbytes, aliased_step, toeplitz_nbytes, toeplitz_step
 from daskphys.physics.spaces import Images, Sensors, shape_of
 from daskphys.physics.stencil import Stencil
 from daskphys.physics.system import LocalSystem
@@ -102,13 +103,33 @@ class Hooks(Value, abc.ABC):
         return None
 
     @property
+    def convolution(self) -> Convolution | None:
+        """What it is as every f-th sample of a circular convolution with a real kernel, where it is that.
+
+        Products and sums of such operators are such operators, and their AᴴA merge.
+        """
+        return None
+
+    def _transfer(self, sizes: tuple[int, ...]) -> Any:
+        """Its transfer function for images of `sizes`, where `convolution` is not None: an array of its own.
+
+        The half spectrum of the kernel, in complex128.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} says that it is a convolution, and has no _transfer"
+        )
+
+    @property
     def normal_kind(self) -> NormalKind | None:
         """With which others AᴴA merges into one value; None where it does not."""
-        return None
+        return None if self.convolution is None else self.convolution.normal_kind
 
     def _make_normal(self, shape: Any) -> Any:
         """AᴴA as a value that merges, where `normal_kind` is not None; made anew at every call."""
-        raise self._not_closed("AᴴA")
+        if self.convolution is None:
+            raise self._not_closed("AᴴA")
+        sizes = tuple(shape[-self.convolution.ndim :])
+        return self.convolution.make_normal(self._transfer(sizes), sizes)
 
     def _normal(self, shape: Any) -> Any:
         """The value of `_make_normal`, made once for images of one shape and kept."""
@@ -166,6 +187,10 @@ class Hooks(Value, abc.ABC):
             made = toeplitz_nbytes(tuple(shape[-kind.toeplitz_ndim :]), kind.makes_complex)
             # Its kernel in a longer field, and the spectrum of that, are complex.
             return Cost(parameters=self.nbytes, workspace=4 * made, result=made)
+        if kind is not None and kind.aliased is not None:
+            made = aliased_nbytes(tuple(shape[-ndim:]), *kind.aliased)
+            # The rows of which it is the product, and the kernel that they are made of, are small beside it.
+            return Cost(parameters=self.nbytes, workspace=made, result=made)
         lifted, _ = self.transform.at_image_size().lifted(shape, backend.real_name(dtype))
         value = nbytes(lifted[-ndim:], "float64")
         making = 3 * nbytes(shape[-ndim:], "float64")
@@ -195,6 +220,8 @@ class Hooks(Value, abc.ABC):
         kind = self.normal_kind
         if kind is not None and kind.toeplitz_ndim:
             return toeplitz_step(shape, dtype, kind.toeplitz_ndim, kind.makes_complex)
+        if kind is not None and kind.aliased is not None:
+            return aliased_step(shape, dtype, *kind.aliased)
         return self.transform.at_image_size().cost(shape, dtype)
 
     def _merge(self, other: Any) -> Any:

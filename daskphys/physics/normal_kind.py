@@ -39,11 +39,12 @@ class NormalKind:
         terms = {*self.terms, *other.terms}
         if len(terms) > 1:
             terms.discard(_IDENTITY)  # λI is taken into any other term
+        terms -= {f"fourier {t.split()[1]}" for t in terms if t.startswith(_ALIASED)}  # as are blurs
         return NormalKind(tuple(sorted(terms)), self.makes_complex or other.makes_complex)
 
     @property
     def closed_form(self) -> bool:
-        """Whether the inverse, the pseudo-inverse and the norm are closed form: one term, diagonal in a basis."""
+        """Whether the inverse, the pseudo-inverse and the norm are closed form: one term, (block) diagonal in a basis."""
         return len(self.terms) == 1 and not self.terms[0].startswith(_TOEPLITZ)
 
     @property
@@ -51,12 +52,18 @@ class NormalKind:
         """Over how many axes the Toeplitz term acts; 0 where there is none."""
         return max((int(t.removeprefix(_TOEPLITZ)) for t in self.terms if t.startswith(_TOEPLITZ)), default=0)
 
+    @property
+    def aliased(self) -> tuple[int, int] | None:
+        """The number of axes and the factor of the first term of sampled convolutions; None where there is none."""
+        found = [t.split()[1:] for t in self.terms if t.startswith(_ALIASED)]
+        return (int(found[0][0]), int(found[0][1])) if found else None
+
     def result_dtype(self, dtype: str) -> str:
         """The dtype of AᴴA x for x of `dtype`."""
         return backend.complex_name(dtype) if self.makes_complex else dtype
 
 
-_IDENTITY, _TOEPLITZ = "identity", "toeplitz"
+_ALIASED, _IDENTITY, _TOEPLITZ = "aliased", "identity", "toeplitz"
 
 #: A multiple of the identity, and a diagonal.
 IDENTITY = NormalKind((_IDENTITY,))
@@ -67,6 +74,12 @@ DIAGONAL = NormalKind(("diagonal",))
 def fourier(ndim: int) -> NormalKind:
     """A multiplier of the Fourier transform over the last `ndim` axes."""
     return NormalKind((f"fourier {ndim}",))
+
+
+@functools.cache
+def aliased(ndim: int, factor: int) -> NormalKind:
+    """Every `factor`-th sample of convolutions over the last `ndim` axes: small matrices, one a coarse frequency."""
+    return NormalKind((f"{_ALIASED} {ndim} {factor}",))
 
 
 @functools.cache

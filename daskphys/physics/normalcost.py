@@ -1,4 +1,4 @@
-"""What a Toeplitz operator costs, as a value and as what an operator's AᴴA is."""
+"""What normal values cost whose transform is not their operator's, as values and as what its AᴴA is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from daskphys import backend
 from daskphys.physics.cost import Cost, fft_flops, half, nbytes
+from daskphys.physics.polyphase import Polyphase, coarse
 
 
 def padded_sizes(sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -31,3 +32,17 @@ def toeplitz_nbytes(sizes: tuple[int, ...], whole: bool) -> int:
     """Bytes of the operator's spectrum, in double precision."""
     field = padded_sizes(tuple(sizes))
     return nbytes(field if whole else half(field), "float64")
+
+
+def aliased_nbytes(shape: tuple[int, ...], ndim: int, factor: int) -> int:
+    """Bytes of one matrix a coarse frequency, in double precision; axes before the last `ndim` are kernels."""
+    matrices = factor ** (2 * ndim)
+    return matrices * nbytes((*shape[:-ndim], *half(coarse(shape[-ndim:], factor))), "complex128")
+
+
+def aliased_step(shape: Any, dtype: str, ndim: int, factor: int) -> Cost:
+    """One of the two transforms of a product with it, and half of the small products."""
+    step = Polyphase(ndim, factor)
+    cost = step.cost(shape, dtype)
+    more = 4.0 * step.count * backend.size(step.lifted(shape, dtype)[0])
+    return Cost(cost.transforms, cost.flops + more, workspace=cost.workspace, result=cost.result)

@@ -44,7 +44,7 @@ class HeldArray(NormalValue):
     def _cast(self, z: Any) -> Any:
         """The array in the precision and on the device of `z`; kept, since every product needs it."""
         name = backend.dtype_name(z)
-        wanted = backend.real_name(name) if self.self_adjoint else backend.complex_name(name)
+        wanted = backend.complex_name(name) if backend.is_complex(self._held) else backend.real_name(name)
         return derived.get(self, (backend.device_of(z), wanted), lambda: backend.like(self._held, z, wanted))
 
     def _scaled(self, number: complex) -> Any:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from daskphys import backend
 from daskphys.errors import ParameterError, ShapeError
+from daskphys.physics.convolution import Convolution
 from daskphys.physics.cost import Cost, fft_flops, nbytes
 from daskphys.physics.normal import half
 from daskphys.physics.normal.half import HERMITIAN
 from daskphys.physics.normal.identity import Identity
-from daskphys.physics.normal.spectral import Spectral, fft_rounding_units
+from daskphys.physics.normal.spectral import Spectral, fft_rounding_units, power
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, fourier
 from daskphys.physics.spaces import check_channels
@@ -89,6 +91,13 @@ class FourierMultiplier(Spectral):
         return self.kind
 
     @property
+    def convolution(self) -> Convolution:
+        return Circular(len(self.sizes))
+
+    def _transfer(self, sizes: tuple[int, ...]) -> Any:
+        return backend.copy(backend.astype(self.multiplier, "complex128"))
+
+    @property
     def rounding_units(self) -> float:
         return fft_rounding_units(self.sizes)
 
@@ -119,9 +128,11 @@ class FourierMultiplier(Spectral):
         check_channels(self, tuple(self.multiplier.shape[: -len(self.sizes)]), tuple(shape), len(self.sizes))
         return shape
 
-    def _plus(self, other: NormalValue) -> FourierMultiplier | None:
+    def _plus(self, other: NormalValue) -> NormalValue | None:
         if isinstance(other, Identity):
             return self._holding(self.multiplier + other.factor)
+        if other.kind.aliased is not None and len(other.parts) == 1:
+            return other._plus(self)
         if not isinstance(other, FourierMultiplier) or other.sizes != self.sizes:
             return None
         left, right = self.multiplier.shape, other.multiplier.shape
@@ -139,3 +150,11 @@ class FourierMultiplier(Spectral):
 
     def _summary(self) -> str:
         return "×".join(map(str, self.sizes))
+
+
+@dataclass(frozen=True)
+class Circular(Convolution):
+    """A circular convolution, of which every sample is taken."""
+
+    def make_normal(self, transfer: Any, sizes: tuple[int, ...]) -> FourierMultiplier:
+        return FourierMultiplier(power(transfer), sizes)
