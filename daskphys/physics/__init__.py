@@ -18,6 +18,7 @@ from daskphys.physics.normal import (
     Toeplitz,
 )
 from daskphys.physics.nufft import NUFFT
+from daskphys.physics.pansharpening import pansharpening
 from daskphys.physics.real_images import OfRealImages
 from daskphys.physics.shift import Shift
 from daskphys.physics.space_varying import SpaceVaryingBlur
@@ -51,6 +52,7 @@ __all__ = [
     "disk_blur",
     "gaussian_blur",
     "motion_blur",
+    "pansharpening",
     "random_motion_blur",
     "stack",
     "value",

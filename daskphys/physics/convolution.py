@@ -82,7 +82,9 @@ class Convolution(abc.ABC):
         """What `transform` lowers to Aᴴy, from the half spectrum `y` of a measurement, which may be overwritten."""
         if self.factor == 1:
             return backend.times_conj(y, factors)
-        return y[(..., None, *(slice(None),) * self.ndim)] * backend.namespace(factors).conj(factors)
+        # Named: NumPy would multiply into a temporary the other way round, which has other last bits.
+        factors = backend.namespace(factors).conj(factors)
+        return y[(..., None, *(slice(None),) * self.ndim)] * factors
 
     def step_cost(self, shape: Any, dtype: str, kernels: int, transform: Transform) -> Cost:
         """What is left of a product after the shared step, for an operator with so many kernels."""

@@ -10,10 +10,11 @@ from daskphys.physics import (
     Crop,
     Downsampling,
     Inpainting,
+    Shift,
     SpaceVaryingBlur,
-    SpectralResponse,
     disk_blur,
     motion_blur,
+    pansharpening,
     stack,
 )
 
@@ -26,8 +27,13 @@ STACKS = {
     "fields": stack(
         *[SpaceVaryingBlur.from_grid(_rng.random((2, 2, 3, 3)), (24, 20), p) for p in ("reflect", "valid")]
     ),
+    "frames": stack(
+        *[Downsampling("bilinear", 2) @ Blur(motion_blur(3.0, a)) @ Shift((a / 7, -a / 9)) for a in range(9)],
+        Blur(disk_blur(1.5)),
+        Shift((1, 2), "reflect"),
+    ),
     "pan-sharpening": stack(
-        SpectralResponse([[0.5, 0.3, 0.2]]), Downsampling("bilinear", 2), Blur(disk_blur(1.5))
+        *pansharpening([0.5, 0.3, 0.2], 2), Blur(disk_blur(1.5)), Shift((0.5, 0.25)), Shift((1, 2))
     ),
 }
 

@@ -3,9 +3,20 @@
 import numpy as np
 import pytest
 from cases import raises
+from operators import matrix
 
 from daskphys.errors import ParameterError, ShapeError
-from daskphys.physics import Blur, Crop, Diagonal, Inpainting, SpectralResponse, gaussian_blur, stack
+from daskphys.physics import (
+    Blur,
+    Crop,
+    Diagonal,
+    Downsampling,
+    Inpainting,
+    SpectralResponse,
+    gaussian_blur,
+    pansharpening,
+    stack,
+)
 
 
 def test_reference(reference):
@@ -54,17 +65,23 @@ def test_a_response_is_a_matrix(rng):
     assert A.compute_norm((5, 4, 6)) == pytest.approx(np.linalg.norm(M, 2))
 
 
-def test_panchromatic_beside_multispectral(rng):
-    """A ragged stack: fine and grey, coarse and in colours; together they tell the image."""
-    from daskphys.physics import Downsampling
-
-    A = stack(SpectralResponse([[0.5, 0.3, 0.2]]), Downsampling("bilinear", 2))
-    x = rng.random((3, 8, 6))
+def test_pansharpening_is_a_ragged_stack(rng):
+    """Fine and grey, coarse and in colours; together they tell more of the image than each."""
+    A = pansharpening([0.5, 0.3, 0.2], factor=2)
+    assert stack(SpectralResponse([[0.5, 0.3, 0.2]]), Downsampling("bilinear", 2)) == A
     assert A.range_shape((3, 8, 6)) == ((1, 8, 6), (3, 4, 3))
+    x = rng.random((3, 8, 6))
     y = A(x)
     estimate = A.A_dagger(y)
-    np.testing.assert_allclose(A(estimate)[0], y[0], atol=1e-6)
-    np.testing.assert_allclose(A(estimate)[1], y[1], atol=1e-6)
+    M = np.concatenate([matrix(s, x.shape) for s in A])
+    expected = np.linalg.pinv(M, rcond=1e-10) @ np.concatenate([a.ravel() for a in y])
+    np.testing.assert_allclose(estimate.ravel(), expected, atol=1e-6)
+
+
+def test_pansharpening_of_any_border_and_size(rng):
+    A = pansharpening(np.ones(2) / 2, 3, "bicubic", "reflect", image_shape=(13, 14))
+    assert A.range_shape((4, 2, 13, 14)) == ((4, 1, 13, 14), (4, 2, 5, 5))
+    np.testing.assert_allclose(A(np.ones((2, 13, 14)))[1], 1.0)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +100,16 @@ def test_panchromatic_beside_multispectral(rng):
         (lambda: Crop((0, 0), (9, 4), (8, 9)), ParameterError, ["start < stop <= image_shape", "(9, 4)"]),
         (lambda: Crop((0,), (4, 4), (8, 9)), ParameterError, ["each axis", "(0,)"]),
         (lambda: Crop((0, 0), (4, 4), (8, 9))(np.ones((9, 9))), ShapeError, ["(8, 9)", "(9, 9)"]),
+        (lambda: pansharpening([[0.5, 0.5]]), ShapeError, ["one number a channel", "(1, 2)"]),
+        (lambda: pansharpening([0.5, np.nan]), ParameterError, ["finite"]),
+        (lambda: pansharpening([0.5, 0.5], 0), ParameterError, ["factor", "0"]),
+        (lambda: pansharpening([0.5, 0.5], 2)(np.ones((3, 8, 8))), ShapeError, ["2 channels", "(3, 8, 8)"]),
+        (
+            lambda: pansharpening([0.5, 0.5], 2).A_adjoint([np.ones((1, 8, 8)), np.ones((3, 4, 4))]),
+            ShapeError,
+            ["(2, 8, 8)", "(3, 8, 8)"],
+        ),
+        (lambda: pansharpening([0.5, 0.5], facto=2), TypeError, ["facto", "factor"]),
         (lambda: SpectralResponse([1.0, 2.0]), ShapeError, ["(out, in)", "(2,)"]),
         (lambda: SpectralResponse([[1j]]), ParameterError, ["real response"]),
         (lambda: SpectralResponse([[np.inf]]), ParameterError, ["finite"]),

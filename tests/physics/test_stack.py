@@ -96,7 +96,7 @@ def test_like_normal_operators_merge_and_unlike_ones_stand_side_by_side():
 
 
 def test_the_transform_before_a_stack_is_done_once(rng):
-    first = blur("circular", 2, 2)
+    first = blur("reflect", 2, 2)
     S, x = CIRCULAR @ first, rng.standard_normal((8, 9))
     y = S(x)
     S.A_adjoint(y)
