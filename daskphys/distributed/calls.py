@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from daskphys import backend
 from daskphys.distributed.blocks import Blocks
+from daskphys.distributed.factories import Expected
 from daskphys.distributed.ledger import measured
 from daskphys.distributed.transport import Parcel
 from daskphys.errors import ShapeError
@@ -40,10 +41,10 @@ def forward(
     call: str,
     blocks: Blocks,
     x: Any,
-    expected: Any = None,
+    expected: Expected | None = None,
     suffix: tuple[int, ...] = (),
 ) -> list[Ref]:
-    """Tasks for A x; each gives its block's measurements, all of the `expected` shape if given."""
+    """Tasks for A x; each gives its block's measurements, of the `expected` shapes if given."""
     return [
         builder.add(
             (f"forward-{call}", bound[0], *suffix),
@@ -101,10 +102,10 @@ def gram(
     x: Any,
     suffix: tuple[int, ...] = (),
     layer: str | None = None,
-    expected: Any = None,
+    expected: Expected | None = None,
     weights: Weights | None = None,
 ) -> Ref:
-    """Tasks for AᴴA x, sensor by sensor, with a weight for each; measurements would all have the `expected` shape."""
+    """Tasks for AᴴA x, sensor by sensor, with a weight for each; measurements would have the `expected` shapes."""
     parts = [
         builder.add(
             (f"gram-block-{call}", bound[0], *suffix),
@@ -186,7 +187,7 @@ def run_forward(
     bound: tuple[int, int],
     outline: Transform,
     device: str | None,
-    expected: Any,
+    expected: Expected | None,
 ) -> Measurements:
     """Each sensor's measurement."""
     with measured(call, bound):
@@ -196,15 +197,15 @@ def run_forward(
         return Parcel(_fetched(a, device) for a in made)
 
 
-def check_alike(block: StackedPhysics, shapes: Sequence[Any], expected: Any, start: int) -> None:
+def check_alike(block: StackedPhysics, shapes: Sequence[Any], expected: Expected | None, start: int) -> None:
     """Refuse a factory's sensor whose measurement has not the shape that sensor 0's has."""
     if expected is None:
         return
     for index, (sensor, shape) in enumerate(zip(block, shapes, strict=True), start):
-        if tuple(shape) != tuple(expected):
+        if tuple(shape) != tuple(expected.of(index)):
             raise ShapeError(
                 f"sensor {index} ({sensor!r}): the factory's sensors are expected to give measurements of one "
-                f"shape, that of sensor 0, {tuple(expected)}; got {tuple(shape)}"
+                f"shape, that of sensor 0, {tuple(expected.of(index))}; got {tuple(shape)}"
             )
 
 
@@ -224,7 +225,7 @@ def run_gram(
     call: str,
     bound: tuple[int, int],
     device: str | None,
-    expected: Any,
+    expected: Expected | None,
     weights: Weights | None,
 ) -> list[Partial]:
     """The block's partial sums of AᴴA x."""

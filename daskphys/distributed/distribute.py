@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.given import recipe_of
 from daskphys.distributed.joined import DistributedJoined, parts_recipe
 from daskphys.distributed.physics import DistributedPhysics
-from daskphys.distributed.recipes import recipe_of
 from daskphys.errors import ParameterError, checks_keywords, describe
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.joined import Joined

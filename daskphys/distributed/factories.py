@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,26 @@ class Mapped:
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         return ("Mapped", tokenize(self.f), self.token)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The shapes of sensors' measurements: the one that all have, but for a few.
+
+    Parameters
+    ----------
+    usual
+        That of sensor 0.
+    unlike
+        Those of the sensors that have others.
+    """
+
+    usual: tuple[int, ...]
+    unlike: Mapping[int, tuple[int, ...]]
+
+    def of(self, index: int) -> tuple[int, ...]:
+        """The shape of one sensor's."""
+        return self.unlike.get(index, self.usual)
 
 
 def keep_block(block: StackedPhysics) -> StackedPhysics:

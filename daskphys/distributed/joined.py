@@ -95,7 +95,7 @@ class DistributedJoined(JoinedStack):
 
 @dataclass(frozen=True)
 class PartFactory:
-    """A factory: one sensor of an operator whose parameters along the sensor axis come one by one.
+    """A factory: one part of an operator whose parameters along the sensor axis come part by part.
 
     Parameters
     ----------
@@ -103,17 +103,21 @@ class PartFactory:
         The operator, of whose parameters along the sensor axis none is used.
     axes
         Their names, and their sensor axes.
+    counts
+        How many sensors each part has.
     """
 
     operator: JoinedPhysics
     axes: Mapping[str, int]
+    counts: tuple[int, ...]
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        return ("PartFactory", tokenize(self.operator), tuple(self.axes.items()))
+        return ("PartFactory", tokenize(self.operator), tuple(self.axes.items()), self.counts)
 
     def __call__(self, index: int, *parameters: Any) -> LinearPhysics:
+        n = self.counts[index]
         fields = {
-            name: backend.namespace(own).expand_dims(own, axis=axis)
+            name: backend.namespace(own).moveaxis(own[:n], 0, axis)
             for (name, axis), own in zip(self.axes.items(), parameters, strict=True)
         }
         made: Any = type(self.operator)
@@ -127,15 +131,26 @@ def parts_recipe(A: Joined, get: Any) -> Recipe:
     axes: Mapping[str, int] = A.sensor_fields if isinstance(A, JoinedPhysics) else {}
     if not any(isinstance(getattr(A, name), da.Array) for name in axes):
         return StackRecipe(A.parts)
-    if max(A.counts) > 1:
-        raise ParameterError(
-            f"distribute expected parameters in memory for {A!r}, whose sensors are evaluated {max(A.counts)} at a time, "
-            f"got a Dask array: compute it"
-        )
-    arrays = []
-    for name, axis in axes.items():
-        field = getattr(A, name)
-        xp: Any = da if isinstance(field, da.Array) else backend.namespace(field)
-        arrays.append(xp.moveaxis(field, axis, 0))
-    factory = PartFactory(A._with(dict.fromkeys(axes)), axes)  # type: ignore[arg-type]
-    return FactoryRecipe(Makers(factory, Parameters(tuple(arrays)), get), len(A))
+    counts = tuple(A.counts)
+    arrays = tuple(_by_part(getattr(A, name), axis, max(counts)) for name, axis in axes.items())
+    factory = PartFactory(A._with(dict.fromkeys(axes)), axes, counts)  # type: ignore[arg-type]
+    unlike = (len(counts) - 1,) if counts[-1] != counts[0] else ()
+    return FactoryRecipe(Makers(factory, Parameters(arrays), get), len(counts), unlike)
+
+
+def _by_part(field: Any, axis: int, n: int) -> Any:
+    """A parameter as an array (part, sensor of the part, …); the last part is filled up with zeros."""
+    if not isinstance(field, da.Array):
+        return _grouped(backend.namespace(field).moveaxis(field, axis, 0), n)
+    field = da.moveaxis(field, axis, 0)
+    field = field.rechunk({0: n * max(1, max(field.chunks[0]) // n)})
+    parts = tuple(-(-size // n) for size in field.chunks[0])
+    return field.map_blocks(
+        _grouped, n, dtype=field.dtype, chunks=(parts, (n,), *field.chunks[1:]), new_axis=1
+    )
+
+
+def _grouped(array: Any, n: int) -> Any:
+    """An array (sensor, …) as one of (part, sensor of the part, …)."""
+    filled = backend.concat([array, backend.zeros((-array.shape[0] % n, *array.shape[1:]), array)], 0)
+    return filled.reshape(-1, n, *array.shape[1:])

@@ -11,13 +11,14 @@ from typing import Any, Literal
 from daskphys import backend, doors
 from daskphys.distributed import calls, drawing
 from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.given import recipe_of
 from daskphys.distributed.gram import METHODS, DistributedGram
 from daskphys.distributed.holding import Holding
 from daskphys.distributed.memory import Guard
 from daskphys.distributed.merged import MergedOnWorkers
 from daskphys.distributed.planning import Planned
 from daskphys.distributed.pricing import Stack
-from daskphys.distributed.recipes import Recipe, recipe_of
+from daskphys.distributed.recipes import Recipe
 from daskphys.distributed.report import Report
 from daskphys.distributed.resident.solved import Solved
 from daskphys.distributed.runner import Runner

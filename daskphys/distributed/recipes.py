@@ -13,16 +13,25 @@ from typing import Any
 from dask.base import tokenize
 
 from daskphys import backend
-from daskphys.distributed.factories import Chosen, Factory, Mapped, Picked, keep_block, made, make_block
+from daskphys.distributed.factories import (
+    Chosen,
+    Expected,
+    Factory,
+    Mapped,
+    Picked,
+    keep_block,
+    made,
+    make_block,
+)
 from daskphys.distributed.parameters import Parameters
 from daskphys.distributed.shared import fill_block, keep_array, nbytes_once, shared_by, stripped
-from daskphys.errors import ParameterError, ShapeError, describe
+from daskphys.errors import ParameterError, ShapeError
 from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.naming import naming
 from daskphys.physics.spaces import Sensors
-from daskphys.physics.stack import StackedPhysics, stack
+from daskphys.physics.stack import StackedPhysics
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class Recipe(abc.ABC):
 
     token: str
     template: LinearPhysics
+    #: The sensors whose shapes the template does not tell.
+    unlike: tuple[int, ...] = ()
 
     @abc.abstractmethod
     def __len__(self) -> int: ...
@@ -68,8 +79,8 @@ class Recipe(abc.ABC):
     def chosen(self, indexes: Sequence[int]) -> Recipe:
         """The recipe of some of the sensors."""
 
-    def expected(self, shape: Any) -> Any:
-        """The shape that each sensor's measurement must have, where no sensor but the first is known here."""
+    def expected(self, shape: Any) -> Expected | None:
+        """The shapes that measurements must have, where not all sensors are known here."""
         return None
 
     @abc.abstractmethod
@@ -84,7 +95,8 @@ class Recipe(abc.ABC):
         factory = Mapped(f, tuple(m.factory for m in makers), counts, tokenize([r.token for r in recipes]))
         arrays = tuple(array for m in makers for array in m.parameters.arrays)
         get = next((m.get for m in makers if m.get is not None), None)
-        return FactoryRecipe(Makers(factory, Parameters(arrays), get), len(self))
+        unlike = sorted({index for recipe in recipes for index in recipe.unlike})
+        return FactoryRecipe(Makers(factory, Parameters(arrays), get), len(self), tuple(unlike))
 
     @abc.abstractmethod
     def makers(self) -> Makers:
@@ -183,12 +195,13 @@ class StackRecipe(Recipe):
 
 
 class FactoryRecipe(Recipe):
-    """A factory makes each sensor's operator where it lives; all have the shapes of sensor 0."""
+    """A factory makes each sensor's operator where it lives; all have the shapes of sensor 0, but for `unlike`."""
 
-    def __init__(self, makers: Makers, n: int) -> None:
-        self._makers, self._n = makers, n
+    def __init__(self, makers: Makers, n: int, unlike: tuple[int, ...] = ()) -> None:
+        self._makers, self._n, self.unlike = makers, n, unlike
         self.token = tokenize(makers.factory, n, makers.parameters)
         self.template = self.sensor(0)
+        self._unlike = {index: self.sensor(index) for index in unlike}
 
     def __len__(self) -> int:
         return self._n
@@ -218,13 +231,17 @@ class FactoryRecipe(Recipe):
             raise ParameterError(f"a slice of {self.summary()} expected at least one sensor, got none")
         factory, parameters = self._makers.factory, self._makers.parameters.chosen(indexes)
         makers = Makers(Chosen(factory, tuple(indexes)), parameters, self._makers.get)
-        return FactoryRecipe(makers, len(indexes))
+        unlike = (
+            own for own, index in enumerate(indexes) if (index in self.unlike) != (indexes[0] in self.unlike)
+        )
+        return FactoryRecipe(makers, len(indexes), tuple(unlike))
 
     def makers(self) -> Makers:
         return self._makers
 
-    def expected(self, shape: Any) -> Any:
-        return self.template._range_shape(shape)
+    def expected(self, shape: Any) -> Expected:
+        others = {index: sensor._range_shape(shape) for index, sensor in self._unlike.items()}
+        return Expected(self.template._range_shape(shape), others)
 
     def summary(self) -> str:
         return f"{self._n} sensors like {self.template!r}"
@@ -236,60 +253,23 @@ class FactoryRecipe(Recipe):
         return self._makers.parameters.size(start, stop)
 
     def range_shape(self, shape: Any) -> Any:
-        return (self.template._range_shape(shape),) * self._n
+        expected = self.expected(shape)
+        return tuple(map(expected.of, range(self._n)))
 
     def domain_shape(self, shapes: Any) -> Any:
-        for index, shape in enumerate(shapes):
-            if shape != shapes[0]:
-                raise ShapeError(
-                    f"{self.summary()} expected measurements of one shape, that of sensor 0, {shapes[0]}; got {shape} "
-                    f"for sensor {index}"
-                )
         with naming(0, self.template):
-            return self.template._domain_shape(shapes[0])
+            domain = self.template._domain_shape(shapes[0])
+        expected = self.expected(domain)
+        for index, shape in enumerate(shapes):
+            if tuple(shape) != tuple(expected.of(index)):
+                raise ShapeError(
+                    f"{self.summary()} expected a measurement of shape {expected.of(index)} for sensor {index}, got "
+                    f"{shape}: all have one shape, that of sensor 0, but for a last part that is shorter"
+                )
+        return domain
 
     def range(self, owner: Any) -> Sensors:
-        return Sensors(owner, (self.template.range,) * self._n)
-
-
-def recipe_of(
-    physics: Any,
-    num_operators: int | None,
-    parameters: Any = None,
-    get: Callable[[Any, Any], Any] | None = None,
-) -> Recipe:
-    """The recipe of what a user gives to `distribute`; `get` computes on its cluster."""
-    if parameters is not None and (
-        isinstance(physics, LinearPhysics | list | tuple) or not callable(physics)
-    ):
-        raise ParameterError(
-            f"distribute expected a factory beside parameters, got {describe(physics)}: write a function "
-            f"f(index, parameter) that returns one sensor's operator"
-        )
-    if isinstance(physics, StackedPhysics):
-        given: Recipe = StackRecipe(physics)
-    elif isinstance(physics, list | tuple):
-        given = StackRecipe(stack(*physics))
-    elif isinstance(physics, LinearPhysics):
-        raise ParameterError(
-            f"distribute expected operators with a sensor axis, got {physics!r}: write distribute(stack(A, B, …), ctx)"
-        )
-    elif callable(physics):
-        arrays = Parameters.of(parameters)
-        n = arrays.sensors() if arrays.arrays and num_operators is None else num_operators
-        if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-            raise ParameterError(
-                f"distribute(factory) expected num_operators, how many times to call it, got {num_operators!r}"
-            )
-        if arrays.arrays and arrays.sensors() != n:
-            raise ParameterError(
-                f"distribute got parameters of {arrays.sensors()} sensors and num_operators={n}"
-            )
-        return FactoryRecipe(Makers(physics, arrays, get if arrays.lazy else None), n)
-    else:
-        raise ParameterError(
-            f"distribute expected a stack, a list of operators or a factory, got {describe(physics)}"
-        )
-    if num_operators not in (None, len(given)):
-        raise ParameterError(f"distribute got {len(given)} operators and num_operators={num_operators}")
-    return given
+        spaces = [self.template.range] * self._n
+        for index, sensor in self._unlike.items():
+            spaces[index] = sensor.range
+        return Sensors(owner, tuple(spaces))

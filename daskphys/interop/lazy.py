@@ -202,7 +202,7 @@ def _check_memory(physics: Any, method: str, blocks: Blocks, sample: Any, shape:
 
 
 def _expected(physics: Any, x: Any, index: Index) -> Any:
-    """The shape of each sensor's measurement of a chunk, where a factory makes sensors that are not known here."""
+    """The shapes of measurements of a chunk, where a factory makes sensors that are not known here."""
     if isinstance(physics, DistributedPhysics):
         return physics.recipe.expected(chunk_shape(x, index, x.shape))
     return None

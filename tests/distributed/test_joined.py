@@ -11,7 +11,7 @@ from sensors import Coils, Pairs, PhasedCoils
 from daskphys import optim
 from daskphys.distributed import distribute
 from daskphys.distributed.shared import fill_block, shared_by, stripped
-from daskphys.errors import ParameterError, SensorError
+from daskphys.errors import ParameterError, SensorError, ShapeError
 from daskphys.physics import Blur, Diagonal, gaussian_blur, stack
 
 MAPS = np.random.default_rng(1).uniform(0.5, 1.5, (5, 6, 7))
@@ -77,9 +77,25 @@ def test_parameters_in_a_dask_array_are_loaded_on_the_workers(ctx, rng):
     assert D.parts.holding.bytes_sent == 0
 
 
-def test_several_at_a_time_come_from_memory(threads):
-    with raises(ParameterError, "Pairs", "2 at a time", "compute it"):
-        distribute(Pairs(da.from_array(MAPS)), threads)
+@pytest.mark.parametrize("chunk", [1, 2, 3, 5])
+def test_several_at_a_time_too(ctx, rng, chunk):
+    """The last part is shorter than the others; Dask's chunks need not be theirs."""
+    A, D = Pairs(MAPS), distribute(Pairs(da.from_array(MAPS, chunks=(chunk, 6, 7))), ctx)
+    assert D.counts == A.counts == (2, 2, 1)
+    x = rng.standard_normal((3, 6, 7))
+    y = A(x)
+    np.testing.assert_array_equal(D(x), y)
+    np.testing.assert_array_equal(D.A_adjoint(y), A.A_adjoint(y))
+    np.testing.assert_array_equal((2 * D)(x), (2 * A)(x))
+    np.testing.assert_array_equal(optim.cg(D, y, rtol=1e-4), optim.cg(A, y, rtol=1e-4))
+    np.testing.assert_array_equal(D[2:](x), y[:, 2:])
+    np.testing.assert_array_equal(D[4:](x), y[:, 4:])
+    assert D.parts.holding.bytes_sent == 0
+    with ctx.client.as_current():
+        lazy = da.from_array(x, chunks=(2, 6, 7))
+        np.testing.assert_array_equal(D.A_adjoint(D(lazy)).compute(), A.A_adjoint(y))
+    with raises(ShapeError, "5 sensors", "(3, 4, 6, 7)"):
+        D.A_adjoint(y[:, 1:])
 
 
 def test_a_slice_of_what_is_distributed(threads):

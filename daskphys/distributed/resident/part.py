@@ -10,6 +10,7 @@ from typing import Any
 
 from daskphys import backend
 from daskphys.distributed.calls import check_alike
+from daskphys.distributed.factories import Expected
 from daskphys.krylov.vectors import inner, plus
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.measurements import Measurements
@@ -35,7 +36,7 @@ class Form:
     device
         Where workers compute.
     expected
-        The shape that each sensor's measurement must have (`Recipe.expected`).
+        The shapes that measurements must have (`Recipe.expected`).
     """
 
     shape: tuple[int, ...]
@@ -43,7 +44,7 @@ class Form:
     transform: Transform
     wide: bool
     device: str
-    expected: Any = None
+    expected: Expected | None = None
 
 
 @dataclass
