@@ -19,15 +19,10 @@ from daskphys.errors import ShapeError
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.tree import reduce_tree
 from daskphys.pairwise import PairwiseSum, Partial
+from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts, normal_parts
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.naming import naming
-from daskphys.physics.stack import (
-    StackedPhysics,
-    adjoint_parts,
-    forward_each,
-    gram_parts,
-    normal_parts,
-)
+from daskphys.physics.stack import StackedPhysics
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import Value
 from daskphys.physics.weighted import Weights

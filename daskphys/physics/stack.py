@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from daskphys import backend, markup
 from daskphys.errors import ParameterError, ShapeError, describe
-from daskphys.pairwise import PairwiseSum, Partial, SharedPairwiseSum
 from daskphys.physics import blockcost
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts, normal_parts, total_of
 from daskphys.physics.cost import Cost, summed
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.naming import naming
@@ -164,17 +164,17 @@ class StackedPhysics(LinearPhysics):
 
     def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
         y = widened(y, self._result_dtype)
-        return _total(adjoint_parts(self, y, shape, transform))
+        return total_of(adjoint_parts(self, y, shape, transform))
 
     def _gram(self, x: Any, weights: Weights | None = None) -> Any:
-        return _total(gram_parts(self, x, weights=weights))
+        return total_of(gram_parts(self, x, weights=weights))
 
     @functools.cached_property
     def normal_kind(self) -> NormalKind | None:
         return joined(s.normal_kind for s in self)
 
     def _make_normal(self, shape: Any, weights: Weights | None = None) -> Any:
-        return _total(normal_parts(self, shape, weights=weights))
+        return total_of(normal_parts(self, shape, weights=weights))
 
     def _weighted_normal(self, shape: Any, weights: Any) -> LinearPhysics:
         return weighted_normal(self, shape, weights)
@@ -233,71 +233,6 @@ def _one_domain(sensors: tuple[LinearPhysics, ...], shape: Any) -> Any:
     return domains[0]
 
 
-# What a block of sensors computes.  The plain operator is one block; workers hold several.
-
-
-class Block(Protocol):
-    """Neighbouring sensors of a stack."""
-
-    def __iter__(self) -> Iterator[LinearPhysics]: ...
-
-
-def forward_each(block: Block, x: Any, transform: Transform, start: int = 0) -> list[Any]:
-    """Each sensor's measurement of `x`; `transform`, that of the whole stack, is done once."""
-    shared = not isinstance(transform, Plain)
-    z = transform.lift(x)
-
-    def measure(item: tuple[int, LinearPhysics]) -> Any:
-        index, sensor = item
-        with naming(index, sensor):
-            return sensor._forward_from(z, x.shape, transform) if shared else sensor._forward(x)
-
-    with backend.reused_buffers():
-        return backend.spread(measure, list(enumerate(block, start)), _work(x))
-
-
-def adjoint_parts(block: Block, y: Any, shape: Any, transform: Transform, start: int = 0) -> list[Partial]:
-    """The partial sums of ``Aᵢᴴ yᵢ``, in the domain of `transform`, where `start` is the first sensor's index."""
-    shared = not isinstance(transform, Plain)
-    total = SharedPairwiseSum()
-
-    def add(item: tuple[int, tuple[LinearPhysics, Any]]) -> None:
-        index, (sensor, own) = item
-        with naming(index, sensor):
-            z = sensor._adjoint_to(own, shape, transform) if shared else sensor._adjoint(own, shape)
-        total.append(index, z, owned=transform.sums_in_place)
-
-    backend.spread(add, list(enumerate(zip(block, y, strict=True), start)), _work(y[0]))
-    return total.parts
-
-
-def _work(x: Any) -> int:
-    """Elements of an array, where threads of this process share the work on it; else 0."""
-    return 0 if backend.on_gpu(x) else backend.size(x.shape)
-
-
-def gram_parts(block: Block, x: Any, start: int = 0, weights: Weights | None = None) -> list[Partial]:
-    """The partial sums of ``wᵢ Aᵢᴴ Aᵢ x``, sensor by sensor; `weights` are those of the block."""
-    total = PairwiseSum()
-    for index, sensor in enumerate(block, start):
-        with naming(index, sensor):
-            merged = sensor.normal_kind is not None
-            term = sensor._normal(x.shape)._forward(x) if merged else sensor._gram(x)
-            total.append(index, term if weights is None else weights[index - start] * term)
-    return total.parts
-
-
-def normal_parts(block: Block, shape: Any, start: int = 0, weights: Weights | None = None) -> list[Partial]:
-    """The partial sums of the sensors' normal operators, as values; holds O(log n) of them at a time."""
-    total = PairwiseSum()
-    for index, sensor in enumerate(block, start):
-        with naming(index, sensor):
-            # Not kept: it is used once, and N of them would push out what is needed again.
-            term = sensor._make_normal(shape)
-            total.append(index, term if weights is None else weights[index - start] * term)
-    return total.parts
-
-
 def widened(y: Measurements, result_dtype: Callable[[str], str]) -> Measurements:
     """Measurements in the dtype of their sum, complex where any sensor makes it so.
 
@@ -308,7 +243,3 @@ def widened(y: Measurements, result_dtype: Callable[[str], str]) -> Measurements
     if len(wide) == 1:
         return y
     return y.map(lambda a: backend.astype(a, backend.complex_name(backend.dtype_name(a))))
-
-
-def _total(parts: list[Partial]) -> Any:
-    return PairwiseSum.join([parts]).total()

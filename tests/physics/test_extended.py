@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from daskphys import backend
 from daskphys.pairwise import PairwiseSum
 from daskphys.physics import Blur, extended, gaussian_blur, stack
+from daskphys.physics.blockproducts import adjoint_parts, forward_each
 from daskphys.physics.extended import Extended
-from daskphys.physics.stack import adjoint_parts, forward_each
 from daskphys.physics.transform import After, Plain, RealFFT
 from daskphys.testing import check_physics
 

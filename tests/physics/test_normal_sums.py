@@ -14,8 +14,8 @@ from daskphys.errors import NotClosedFormError, ParameterError
 from daskphys.pairwise import PairwiseSum
 from daskphys.physics import Diagonal, FourierMultiplier, Identity, NormalSum, Toeplitz, stack
 from daskphys.physics.base import Gram, Sum
+from daskphys.physics.blockproducts import normal_parts
 from daskphys.physics.normal_kind import DIAGONAL, IDENTITY, fourier, joined, toeplitz
-from daskphys.physics.stack import normal_parts
 
 SHAPE = (6, 7)
 

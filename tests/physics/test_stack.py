@@ -13,7 +13,7 @@ from daskphys import backend
 from daskphys.pairwise import PairwiseSum, pairwise_sum
 from daskphys.physics import Blur, FourierMultiplier, NormalSum, StackedPhysics, stack
 from daskphys.physics.base import Gram
-from daskphys.physics.stack import adjoint_parts, forward_each, gram_parts, normal_parts
+from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts, normal_parts
 from daskphys.physics.transform import Plain, RealFFT
 
 A, B, C = blur("circular", 3, 3), blur("valid", 2, 3), blur("reflect", 1, 4)

@@ -13,8 +13,9 @@ from daskphys.distributed.calls import check_alike
 from daskphys.distributed.factories import Expected
 from daskphys.krylov.vectors import inner, plus
 from daskphys.pairwise import PairwiseSum, Partial
+from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts
 from daskphys.physics.measurements import Measurements
-from daskphys.physics.stack import StackedPhysics, adjoint_parts, forward_each, gram_parts, widened
+from daskphys.physics.stack import StackedPhysics, widened
 from daskphys.physics.transform import Transform
 
 
