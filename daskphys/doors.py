@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from dask.base import is_dask_collection
 from dask.utils import Dispatch
 
 from daskphys import backend
@@ -19,6 +18,9 @@ from daskphys.errors import UnsupportedArrayError, describe
 
 class Door(Protocol):
     """What a door does for its array type."""
+
+    #: Whether arrays of this type are made when they are needed, and are no memory yet.
+    lazy: bool
 
     @property
     def collection(self) -> type | None:
@@ -37,6 +39,7 @@ class Door(Protocol):
 class _Core:
     """The core's own arrays need no door."""
 
+    lazy = False
     collection = None
 
     def apply(self, operator: Any, value: Any) -> Any:
@@ -97,15 +100,16 @@ def _kind(array: Any) -> Any:
     return backend.namespace(array) if door is _CORE else type(door)
 
 
-def is_lazy(value: Any) -> bool:
-    """Whether `value` is a Dask array, whose entries nobody here has."""
-    return is_dask_collection(value)
-
-
 def to_core(value: Any) -> Any:
     """A parameter of an operator as what the core knows: a torch tensor becomes a NumPy array."""
     door = door_of(value)
     return value if door is None else door.to_core(value)
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether `value` is an array that is made when it is needed, as a Dask array is."""
+    door = door_of(value)
+    return door is not None and door.lazy
 
 
 def stack(arrays: Sequence[Any]) -> Any:

@@ -72,7 +72,7 @@ class NonUniformFFT:
         return self._each(self._adjoint, y, (self.samples,), self.sizes)
 
     def _each(
-        self, one: Callable[[Any], Any], x: Array, given: tuple[int, ...], made: tuple[int, ...]
+        self, one: Callable[..., Any], x: Array, given: tuple[int, ...], made: tuple[int, ...]
     ) -> Array:
         lead = tuple(x.shape[: x.ndim - len(given)])
         if on_gpu(x):
@@ -80,8 +80,9 @@ class NonUniformFFT:
             with self._lock:  # there a plan has one workspace
                 return xp.stack([one(part) for part in flat]).reshape(*lead, *made)
         flat = np.ascontiguousarray(to_numpy(x), self._dtype).reshape(-1, *given)
-        results = spread(one, list(flat), size=_WORK * (size(self.sizes) + self.samples))
-        y = results[0] if len(results) == 1 else np.stack(results)
+        y = np.empty((len(flat), *made), self._dtype)
+        work = _WORK * (size(self.sizes) + self.samples)
+        spread(lambda i: one(flat[i], out=y[i]), range(len(flat)), size=work)
         return like(y.reshape(*lead, *made), x)
 
 

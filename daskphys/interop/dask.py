@@ -75,6 +75,7 @@ def _native(array: Any) -> Any:
 class DaskDoor:
     """Takes `dask.array.Array`."""
 
+    lazy = True
     collection = LazyMeasurements
 
     def apply(self, operator: Any, value: Any) -> Any:

@@ -22,6 +22,7 @@ from daskphys.physics.measurements import Measurements
 class TorchDoor:
     """Takes `torch.Tensor`; operators work on the memory of CPU tensors, and by CuPy on that of CUDA ones."""
 
+    lazy = False
     collection = None
 
     def apply(self, operator: Any, value: Any) -> Any:

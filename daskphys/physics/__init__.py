@@ -8,7 +8,7 @@ from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.matrix import MatrixOperator
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.motion import disk_blur, motion_blur, random_motion_blur
-from daskphys.physics.mri import CoilMaps
+from daskphys.physics.mri import CoilMaps, NonCartesianMRI
 from daskphys.physics.normal import (
     AliasedMultiplier,
     Diagonal,
@@ -41,6 +41,7 @@ __all__ = [
     "LinearPhysics",
     "MatrixOperator",
     "Measurements",
+    "NonCartesianMRI",
     "NormalSum",
     "OfRealImages",
     "Shift",

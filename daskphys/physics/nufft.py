@@ -189,9 +189,6 @@ class NUFFT(LinearPhysics):
         sizes = "×".join(map(str, self.image_shape))
         return f"{self.samples} samples of {sizes}{'' if self.weights is None else ', weighted'}"
 
-    def _thumbnails(self) -> list[tuple[str, Any]]:
-        return []
-
 
 def _sizes(given: Any) -> tuple[int, ...]:
     sizes = tuple(given) if isinstance(given, tuple | list) else (given,)
