@@ -24,6 +24,7 @@ from daskphys.physics.shift import Shift
 from daskphys.physics.space_varying import SpaceVaryingBlur
 from daskphys.physics.spectral_response import SpectralResponse
 from daskphys.physics.stack import StackedPhysics, stack
+from daskphys.physics.tomography import Tomography
 from daskphys.physics.value import value
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "SpectralResponse",
     "StackedPhysics",
     "Toeplitz",
+    "Tomography",
     "Upsampling",
     "disk_blur",
     "gaussian_blur",

@@ -1,0 +1,114 @@
+"""Where source, object and detector are, in the geometry and the words of the ASTRA toolbox."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from daskphys import backend
+from daskphys.errors import MissingDependencyError
+from daskphys.physics.value import Value, value
+
+#: ASTRA's projectors for each geometry.
+PROJECTORS = {
+    "parallel": {"line": "line", "linear": "linear", "strip": "strip"},
+    "fanbeam": {"line": "line_fanflat", "strip": "strip_fanflat"},
+}
+
+# ASTRA's objects live in tables of the process.
+_ASTRA = threading.Lock()
+
+
+@value
+class Scan(Value):
+    """All of a tomograph but its angles; lengths are in one unit, that of `Tomography`."""
+
+    image_shape: tuple[int, int]
+    detectors: int
+    detector_spacing: float
+    pixel_size: float
+    geometry: str
+    source_distance: float
+    detector_distance: float
+    projector: str
+
+    @property
+    def spacing_at_centre(self) -> float:
+        """The distance of neighbouring rays at the centre of rotation."""
+        if self.geometry == "parallel":
+            return self.detector_spacing
+        return self.detector_spacing * self.source_distance / (self.source_distance + self.detector_distance)
+
+    def entries(self, angles: np.ndarray) -> int:
+        """How many pixels the rays of these angles (degrees) meet, by estimate.
+
+        A pixel is met by as many rays as its shadow is wide: |cos| + |sin| pixels.  `linear` looks at two pixels a row or
+        column, `strip` at all that a strip of the detector's width touches.
+        """
+        c, s = np.abs(np.cos(np.deg2rad(angles))), np.abs(np.sin(np.deg2rad(angles)))
+        rays = self.pixel_size / self.spacing_at_centre
+        hit = 2 * np.maximum(c, s) * rays if self.projector == "linear" else (c + s) * rays
+        beside = 2 if self.projector == "strip" else 0
+        return int(np.sum(hit + beside)) * math.prod(self.image_shape)
+
+    @contextlib.contextmanager
+    def opened(self, angles: np.ndarray) -> Iterator[int]:
+        """ASTRA's identifier of the projector of these angles (degrees), in units of a pixel."""
+        astra, radians = _astra(), np.deg2rad(angles)
+        spacing = self.detector_spacing / self.pixel_size
+        if self.geometry == "parallel":
+            rays = astra.create_proj_geom("parallel", spacing, self.detectors, radians)
+        else:
+            distances = (self.source_distance / self.pixel_size, self.detector_distance / self.pixel_size)
+            rays = astra.create_proj_geom("fanflat", spacing, self.detectors, radians, *distances)
+        kind = PROJECTORS[self.geometry][self.projector]
+        with _ASTRA:
+            projector = astra.create_projector(kind, rays, astra.create_vol_geom(*self.image_shape))
+        try:
+            yield projector
+        finally:
+            with _ASTRA:
+                astra.projector.delete(projector)
+
+    def matrix(self, angles: np.ndarray) -> backend.SparseMatrix:
+        """The projections of these angles as a matrix in single precision, as ASTRA computes it."""
+        from scipy.sparse import csr_array
+
+        astra = _astra()
+        with self.opened(angles) as projector, _ASTRA:
+            number = astra.projector.matrix(projector)
+            try:
+                made = astra.matrix.get(number)
+            finally:
+                astra.matrix.delete(number)
+        made.data *= self.pixel_size
+        return backend.SparseMatrix(csr_array(made.astype(np.float32)))
+
+    def project(self, angles: np.ndarray, x: np.ndarray, back: bool) -> np.ndarray:
+        """Projections of float32 images (…, H, W), or back-projections of (…, angle, detector), by ASTRA itself."""
+        astra, sizes = _astra(), (len(angles), self.detectors)
+        lead = x.shape[:-2]
+        made = np.empty((*lead, *(self.image_shape if back else sizes)), np.float32)
+        with self.opened(angles) as projector:
+            for i in np.ndindex(lead):
+                # ASTRA refuses what may not be written to.
+                given = np.require(x[i], requirements=("C", "W"))
+                run = astra.projector.direct_BP if back else astra.projector.direct_FP
+                run(projector, given, out=made[i])
+        made *= np.float32(self.pixel_size)
+        return made
+
+
+def _astra() -> Any:
+    try:
+        import astra
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Tomography needs the ASTRA toolbox: pip install 'daskphys[tomography]'"
+        ) from error
+    return astra
