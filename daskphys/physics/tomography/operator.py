@@ -16,8 +16,9 @@ from daskphys.physics.tomography.projections import Projections
 from daskphys.physics.tomography.scan import PROJECTORS, Scan
 from daskphys.physics.value import value
 
-#: Pixels that rays meet up to which a matrix of all of them is kept: 512 MiB in single precision.
-MOST_ENTRIES = 1 << 26
+#: Pixels that rays meet, as estimated, up to which the matrix is kept by default: with 8 bytes each in single precision
+#: and 12 in double it is within the bound of `physics.cache`.
+MOST_ENTRIES = 5 << 24
 
 
 @value
@@ -55,7 +56,7 @@ class Tomography(JoinedPhysics):
     stored : bool, optional
         True: the projector is kept as a sparse matrix, exact in single and double precision.  False: ASTRA's own loops run
         at each product; they compute in single precision, and a product in double makes the matrix anew, which takes
-        long.  By default a matrix where all rays meet at most 2²⁶ pixels (512 MiB; 512² at 200 angles).
+        long.  By default a matrix where it takes at most about 640 MiB in single precision (512² at 200 angles).
 
     Raises
     ------
@@ -128,7 +129,7 @@ class Tomography(JoinedPhysics):
         self.__dict__.update(self._distances())
         self.__dict__.update(self._detector())
         if self.stored is None:
-            self.__dict__["stored"] = self._scan.entries(angles) <= MOST_ENTRIES
+            self.__dict__["stored"] = self.scan.entries(angles) <= MOST_ENTRIES
         elif not isinstance(self.stored, bool):
             raise ParameterError(f"Tomography expected stored as True, False or None, got {self.stored!r}")
 
@@ -175,7 +176,8 @@ class Tomography(JoinedPhysics):
         return {"detector_spacing": spacing, "detectors": int(detectors)}
 
     @property
-    def _scan(self) -> Scan:
+    def scan(self) -> Scan:
+        """All of it but its angles."""
         return Scan(
             self.image_shape,
             self.detectors,
@@ -188,7 +190,13 @@ class Tomography(JoinedPhysics):
         )
 
     def _together(self) -> LinearPhysics:
-        return Projections(self.angles, self._scan, self.stored)
+        return Projections(self.angles, self.scan, self.stored)
+
+    def _range_shape(self, shape: Any) -> Any:
+        return self.scan.range_shape(self, len(self), shape)
+
+    def _domain_shape(self, shape: Any) -> Any:
+        return self.scan.domain_shape(self, len(self), shape)
 
     def _summary(self) -> str:
         sizes = "×".join(map(str, self.image_shape))

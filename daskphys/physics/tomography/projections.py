@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from daskphys import backend
-from daskphys.errors import ShapeError
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.cost import Cost, nbytes
@@ -26,19 +25,10 @@ class Projections(LinearPhysics):
     domain_ndim = 2
 
     def _range_shape(self, shape: Any) -> Any:
-        return self._resized(shape, "an image", self.scan.image_shape, self._sizes)
+        return self.scan.range_shape(self, len(self.angles), shape)
 
     def _domain_shape(self, shape: Any) -> Any:
-        return self._resized(shape, "projections (angle, detector)", self._sizes, self.scan.image_shape)
-
-    @property
-    def _sizes(self) -> tuple[int, int]:
-        return len(self.angles), self.scan.detectors
-
-    def _resized(self, shape: Any, what: str, expected: tuple[int, int], wanted: tuple[int, int]) -> Any:
-        if tuple(shape[-2:]) != expected:
-            raise ShapeError(f"{self!r} expected {what} of {expected}, got shape {tuple(shape)}")
-        return (*shape[:-2], *wanted)
+        return self.scan.domain_shape(self, len(self.angles), shape)
 
     def _forward(self, x: Any) -> Any:
         return self._product(x, back=False)
@@ -56,7 +46,7 @@ class Projections(LinearPhysics):
             return made if xp is np else backend.like(made, x)
         flat = xp.reshape(x, (*x.shape[:-2], -1))
         made = self._matrix(backend.real_name(backend.dtype_name(x))).product(flat, transposed=back)
-        return xp.reshape(made, (*x.shape[:-2], *(self.scan.image_shape if back else self._sizes)))
+        return xp.reshape(made, self._domain_shape(x.shape) if back else self._range_shape(x.shape))
 
     def _by_matrix(self, dtype: str) -> bool:
         """Whether a product is that of a matrix: ASTRA's own loops know single precision alone."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from daskphys import backend
-from daskphys.errors import MissingDependencyError
+from daskphys.errors import MissingDependencyError, ShapeError
 from daskphys.physics.value import Value, value
 
 #: ASTRA's projectors for each geometry.
@@ -45,16 +45,37 @@ class Scan(Value):
         return self.detector_spacing * self.source_distance / (self.source_distance + self.detector_distance)
 
     def entries(self, angles: np.ndarray) -> int:
-        """How many pixels the rays of these angles (degrees) meet, by estimate.
+        """How many pixels the rays of these angles (degrees) meet, by estimate; a little more than there are.
 
-        A pixel is met by as many rays as its shadow is wide: |cos| + |sin| pixels.  `linear` looks at two pixels a row or
-        column, `strip` at all that a strip of the detector's width touches.
+        A pixel is met by as many rays as its shadow is wide: |cos| + |sin| pixels.  "linear" looks at two pixels a row or
+        column, "strip" at all that a strip of the detector's width touches.
         """
         c, s = np.abs(np.cos(np.deg2rad(angles))), np.abs(np.sin(np.deg2rad(angles)))
         rays = self.pixel_size / self.spacing_at_centre
         hit = 2 * np.maximum(c, s) * rays if self.projector == "linear" else (c + s) * rays
         beside = 2 if self.projector == "strip" else 0
-        return int(np.sum(hit + beside)) * math.prod(self.image_shape)
+        return int(1.2 * float(np.sum(hit + beside)) * math.prod(self.image_shape))
+
+    def rays(self, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A point on each ray and its direction, in x (right) and y (up): shape (angle, detector, 2) each."""
+        t = np.deg2rad(angles)[:, None, None]
+        along = np.concatenate([np.cos(t), np.sin(t)], -1)
+        away = np.concatenate([np.sin(t), -np.cos(t)], -1)  # from the axis to the source
+        places = (np.arange(self.detectors) - (self.detectors - 1) / 2)[:, None] * self.detector_spacing
+        cells = places * along - self.detector_distance * away
+        if self.geometry == "parallel":
+            return cells, np.broadcast_to(-away, cells.shape)
+        ray = cells - self.source_distance * away
+        return cells, ray / np.linalg.norm(ray, axis=-1, keepdims=True)
+
+    def range_shape(self, owner: object, angles: int, shape: Any) -> Any:
+        """The shape of the projections of an image, of which `owner` speaks if it does not fit."""
+        return _resized(owner, "an image", shape, self.image_shape, (angles, self.detectors))
+
+    def domain_shape(self, owner: object, angles: int, shape: Any) -> Any:
+        """The shape of the image of projections."""
+        sizes = (angles, self.detectors)
+        return _resized(owner, "projections (angle, detector)", shape, sizes, self.image_shape)
 
     @contextlib.contextmanager
     def opened(self, angles: np.ndarray) -> Iterator[int]:
@@ -102,6 +123,12 @@ class Scan(Value):
                 run(projector, given, out=made[i])
         made *= np.float32(self.pixel_size)
         return made
+
+
+def _resized(owner: object, what: str, shape: Any, expected: tuple[int, int], wanted: tuple[int, int]) -> Any:
+    if tuple(shape[-2:]) != expected:
+        raise ShapeError(f"{owner!r} expected {what} of {expected}, got shape {tuple(shape)}")
+    return (*shape[:-2], *wanted)
 
 
 def _astra() -> Any:
