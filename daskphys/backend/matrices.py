@@ -17,6 +17,7 @@ from daskphys.backend.arrays import (
     astype,
     complex_name,
     complex_of,
+    concat,
     dtype_name,
     is_complex,
     namespace,
@@ -27,6 +28,10 @@ from daskphys.backend.threads import spread
 
 #: Entries of a matrix that one thread takes at a time.
 _PIECE = 1 << 18
+
+#: From how many vectors on they go through a sparse matrix together, and how many at a time.  Measured with projections
+#: of 256² images: two columns take three times as long as one after the other, 8 take 0.8 times, 32 take 0.3 times.
+_SHARED, _TOGETHER = 8, 32
 
 
 def dense_times(matrix: Array, x: Array) -> Array:
@@ -95,19 +100,27 @@ def _sparse(
         from cupyx.scipy.sparse import csr_matrix as rows
     else:
         from scipy.sparse import csr_array as rows
-    split = is_complex(x) and not is_complex(data)
+    matrix = turned(rows((data, indices, indptr), shape=shape))
     if is_complex(data):
-        x = astype(x, dtype_name(data))
-    columns = (x.view(real_name(dtype_name(x))).reshape(*x.shape, 2) if split else x).T
-    # Always a matrix of columns: a single vector has a routine of its own.
-    columns = (
-        columns.reshape(-1, *x.shape[:1]) if not split else columns.transpose(1, 0, 2).reshape(-1, 2 * len(x))
-    )
-    made = turned(rows((data, indices, indptr), shape=shape)) @ columns
-    if not split:
-        return namespace(x).ascontiguousarray(made.T)
-    made = made.reshape(-1, 2, len(x))
-    return complex_of(made[:, 0].T, made[:, 1].T)
+        return _by_columns(matrix, astype(x, dtype_name(data)))
+    if not is_complex(x):
+        return _by_columns(matrix, x)
+    both = _by_columns(matrix, concat([x.real, x.imag], 0))
+    return complex_of(both[: len(x)], both[len(x) :])
+
+
+def _by_columns(matrix: Any, x: Array) -> Array:
+    """The product with each row of `x`; many go through the matrix together, always as columns.
+
+    A single vector has a routine of its own, whose bits may be others.
+    """
+    xp = namespace(x)
+    out = xp.empty((len(x), matrix.shape[0]), dtype=x.dtype)
+    step = 1 if len(x) < _SHARED else _TOGETHER
+    for start in range(0, len(x), step):
+        some = slice(start, start + step)
+        out[some] = (matrix @ xp.ascontiguousarray(x[some].T)).T
+    return out
 
 
 def _alike(matrix: Array, x: Array) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ from daskphys.physics import (
     Inpainting,
     Shift,
     SpaceVaryingBlur,
+    Tomography,
     disk_blur,
     motion_blur,
     pansharpening,
@@ -35,6 +36,11 @@ STACKS = {
     "pan-sharpening": stack(
         *pansharpening([0.5, 0.3, 0.2], 2), Blur(disk_blur(1.5)), Shift((0.5, 0.25)), Shift((1, 2))
     ),
+    "tomography": Tomography(_rng.uniform(0, 180, 37), (24, 20)),
+    "tomography with a fan beam, after a blur": Tomography(
+        _rng.uniform(0, 360, 21), (24, 20), geometry="fanbeam", source_distance=30.0, detector_distance=9.0
+    )
+    @ Blur(disk_blur(1.5)),
 }
 
 

@@ -10,6 +10,7 @@ from daskphys import backend
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.cost import Cost, nbytes
+from daskphys.physics.matrix import SparseRows
 from daskphys.physics.tomography.scan import Scan
 from daskphys.physics.value import value
 
@@ -44,25 +45,27 @@ class Projections(LinearPhysics):
                 return backend.complex_of(*parts)
             made = self.scan.project(self.angles, backend.to_numpy(x), back)
             return made if xp is np else backend.like(made, x)
-        flat = xp.reshape(x, (*x.shape[:-2], -1))
-        made = self._matrix(backend.real_name(backend.dtype_name(x))).product(flat, transposed=back)
-        return xp.reshape(made, self._domain_shape(x.shape) if back else self._range_shape(x.shape))
+        matrix = self._matrix(backend.real_name(backend.dtype_name(x)), backend.device_of(x))
+        times = backend.csr_adjoint_times if back else backend.csr_times
+        vectors = x if backend.on_gpu(x) else backend.to_numpy(x)
+        vectors = vectors.reshape(backend.size(x.shape[:-2]), -1)
+        made = times(matrix.data, matrix.indices, matrix.indptr, matrix.shape, vectors)
+        shape = self._domain_shape(x.shape) if back else self._range_shape(x.shape)
+        return xp.reshape(backend.like(made, x), shape)
 
     def _by_matrix(self, dtype: str) -> bool:
         """Whether a product is that of a matrix: ASTRA's own loops know single precision alone."""
         return self.stored or backend.real_name(dtype) == "float64"
 
-    def _matrix(self, dtype: str) -> backend.SparseMatrix:
-        """The matrix in this precision; kept if it is to be."""
-
-        def single() -> backend.SparseMatrix:
-            return self.scan.matrix(self.angles)
-
+    def _matrix(self, dtype: str, device: str = "cpu") -> SparseRows:
+        """The matrix in this precision, on a GPU if `device` is one; kept if it is to be."""
         if not self.stored:
-            return single().astype(dtype)
+            return _in_precision(self.scan.matrix(self.angles), dtype)
+        if device.startswith("cuda"):
+            return derived.get(self, ("matrix", dtype, device), lambda: self._matrix(dtype).to(device))
         if dtype == "float32":
-            return derived.get(self, "matrix", single)
-        return derived.get(self, ("matrix", dtype), lambda: self._matrix("float32").astype(dtype))
+            return derived.get(self, "matrix", lambda: self.scan.matrix(self.angles))
+        return derived.get(self, ("matrix", dtype), lambda: _in_precision(self._matrix("float32"), dtype))
 
     # -- what it costs ---------------------------------------------------------------------------------------
 
@@ -92,6 +95,12 @@ class Projections(LinearPhysics):
 
     def _summary(self) -> str:
         return f"{len(self.angles)} angles, {'×'.join(map(str, self.scan.image_shape))}, {self.scan.geometry}"
+
+
+def _in_precision(matrix: SparseRows, dtype: str) -> SparseRows:
+    """The matrix with its entries in this precision; where they are, is shared."""
+    data = backend.lock(backend.astype(matrix.data, dtype))
+    return SparseRows(data, matrix.indices, matrix.indptr, matrix.columns)
 
 
 #: Operations of ASTRA's loops for each pixel that a ray meets, in units of those of a matrix product (measured: 5 ns

@@ -12,6 +12,7 @@ import numpy as np
 
 from daskphys import backend
 from daskphys.errors import MissingDependencyError, ShapeError
+from daskphys.physics.matrix import SparseRows
 from daskphys.physics.value import Value, value
 
 #: ASTRA's projectors for each geometry.
@@ -96,10 +97,8 @@ class Scan(Value):
             with _ASTRA:
                 astra.projector.delete(projector)
 
-    def matrix(self, angles: np.ndarray) -> backend.SparseMatrix:
+    def matrix(self, angles: np.ndarray) -> SparseRows:
         """The projections of these angles as a matrix in single precision, as ASTRA computes it."""
-        from scipy.sparse import csr_array
-
         astra = _astra()
         with self.opened(angles) as projector, _ASTRA:
             number = astra.projector.matrix(projector)
@@ -107,8 +106,10 @@ class Scan(Value):
                 made = astra.matrix.get(number)
             finally:
                 astra.matrix.delete(number)
-        made.data *= self.pixel_size
-        return backend.SparseMatrix(csr_array(made.astype(np.float32)))
+        # ASTRA computes in single precision, and gives float64 and int64.
+        data = backend.lock(np.multiply(made.data, self.pixel_size, dtype=np.float32))
+        columns, starts = (backend.lock(a.astype(np.int32)) for a in (made.indices, made.indptr))
+        return SparseRows(data, columns, starts, made.shape[1])
 
     def project(self, angles: np.ndarray, x: np.ndarray, back: bool) -> np.ndarray:
         """Projections of float32 images (…, H, W), or back-projections of (…, angle, detector), by ASTRA itself."""
