@@ -19,6 +19,7 @@ from daskphys.physics.normal import (
 )
 from daskphys.physics.nufft import NUFFT
 from daskphys.physics.pansharpening import pansharpening
+from daskphys.physics.radio import Interferometry
 from daskphys.physics.real_images import OfRealImages
 from daskphys.physics.shift import Shift
 from daskphys.physics.space_varying import SpaceVaryingBlur
@@ -38,6 +39,7 @@ __all__ = [
     "FourierMultiplier",
     "Identity",
     "Inpainting",
+    "Interferometry",
     "JoinedPhysics",
     "LinearPhysics",
     "MatrixOperator",
