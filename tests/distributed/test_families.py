@@ -10,6 +10,7 @@ from daskphys.physics import (
     Crop,
     Downsampling,
     Inpainting,
+    Interferometry,
     Shift,
     SpaceVaryingBlur,
     Tomography,
@@ -33,6 +34,10 @@ STACKS = {
         Blur(disk_blur(1.5)),
         Shift((1, 2), "reflect"),
     ),
+    "visibilities of two nights": stack(
+        *[Interferometry(_rng.uniform(-200, 200, (50, 3)), 1e-3, (24, 20), eps=1e-6) for _ in range(2)]
+    ),
+    "visibilities": Interferometry(_rng.uniform(-200, 200, (40_000, 3)), 1e-3, (24, 20), wterm=False),
     "pan-sharpening": stack(
         *pansharpening([0.5, 0.3, 0.2], 2), Blur(disk_blur(1.5)), Shift((0.5, 0.25)), Shift((1, 2))
     ),

@@ -110,7 +110,7 @@ def test_without_w_the_normal_is_the_convolution_with_the_beam(rng):
     x = rng.random((2, 32, 40))
     assert isinstance(N, Toeplitz)
     np.testing.assert_allclose(N(x), A.A_adjoint(A(x)), atol=1e-10)
-    assert float(N.diagonal()) == pytest.approx(A.beam_sum)
+    assert N.diagonal().item() == pytest.approx(A.beam_sum)
     both = stack(A, Interferometry(coordinates(30, 1), CELL, (32, 40), wterm=False))
     np.testing.assert_allclose(both.normal((32, 40))(x), both.A_adjoint(both(x)), atol=1e-10)
 
@@ -142,7 +142,9 @@ def test_dirty_image_and_beam(rng):
     assert beam.shape == (48, 64)
     assert beam[24, 32] == beam.max() == pytest.approx(1.0)
     E = phases(uvw, (48, 64))
-    np.testing.assert_allclose(beam, np.einsum("rhw,r->hw", E.conj(), weights).real / weights.sum(), atol=1e-9)
+    np.testing.assert_allclose(
+        beam, np.einsum("rhw,r->hw", E.conj(), weights).real / weights.sum(), atol=1e-9
+    )
     sky = np.zeros((48, 64))
     sky[20, 40] = 3.0
     seen = np.einsum("rhw,hw->r", E, sky)  # in Jy, as an instrument gives it
@@ -270,7 +272,10 @@ def test_the_vla_is_the_vla():
     assert 33 < lengths.min() < 45
     assert 1020 < lengths.max() < 1040
     # 0.1 m from where antennas ea06 and ea07, on N06 and E05, were in 2010, by their measurement set.
-    for station, seen in ((23, (-1601162.591, -5041828.999, 3555095.8964)), (13, (-1601014.462, -5042086.252, 3554800.7998))):
+    for station, seen in (
+        (23, (-1601162.591, -5041828.999, 3555095.8964)),
+        (13, (-1601014.462, -5042086.252, 3554800.7998)),
+    ):
         assert np.linalg.norm(positions[station] - seen) < 0.1
 
 
