@@ -32,11 +32,11 @@ def coordinates(rows, seed=0, w=0.5):
 
 def phases(uvw, shape, cell=CELL):
     """exp(−2πi (u l + v m + w (n − 1))), shape (rows, *shape): the measurement equation as it is written."""
-    m, l = ((np.arange(n) - n // 2) * cell for n in shape)
-    m, l = m[:, None], l[None, :]
-    n = np.sqrt(1 - l**2 - m**2)
+    m, ell = ((np.arange(n) - n // 2) * cell for n in shape)
+    m, ell = m[:, None], ell[None, :]
+    n = np.sqrt(1 - ell**2 - m**2)
     u, v, w = (column[:, None, None] for column in uvw.T)
-    return np.exp(-2j * np.pi * (u * l + v * m + w * (n - 1)))
+    return np.exp(-2j * np.pi * (u * ell + v * m + w * (n - 1)))
 
 
 @settings(max_examples=20, deadline=None)
