@@ -17,7 +17,8 @@ import scipy.fft
 from benchmarks.timing import CORES, TIMES, Bench, Case, blurs, image, times_text
 from daskphys import backend
 from daskphys.physics import Blur, stack
-from daskphys.physics.stack import StackedPhysics, adjoint_parts, forward_each
+from daskphys.physics.blockproducts import adjoint_parts, forward_each
+from daskphys.physics.stack import StackedPhysics
 from daskphys.physics.transform import RealFFT, Transform
 
 #: An FFT of the image's own size.

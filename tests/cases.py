@@ -26,7 +26,7 @@ from daskphys.physics import (
 )
 from daskphys.physics.axes import Selection, Squeeze
 from daskphys.physics.base import Gram, PseudoInverse
-from daskphys.physics.joined import JoinedStack
+from daskphys.physics.parts import JoinedStack
 from daskphys.physics.weighted import WeightedGram
 
 #: Operators that need a cluster: the tests of `daskphys.distributed` hold them to the plain ones.

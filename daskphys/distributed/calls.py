@@ -22,6 +22,7 @@ from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts, normal_parts
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.naming import naming
+from daskphys.physics.noise.adding import Noise
 from daskphys.physics.stack import StackedPhysics
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import Value
@@ -38,8 +39,9 @@ def forward(
     x: Any,
     expected: Expected | None = None,
     suffix: tuple[int, ...] = (),
+    noise: Noise | None = None,
 ) -> list[Ref]:
-    """Tasks for A x; each gives its block's measurements, of the `expected` shapes if given."""
+    """Tasks for A x, with `noise` if given; each gives its block's measurements, of the `expected` shapes if given."""
     return [
         builder.add(
             (f"forward-{call}", bound[0], *suffix),
@@ -51,6 +53,7 @@ def forward(
             blocks.transform,
             blocks.device,
             expected,
+            noise,
             worker=home,
         )
         for bound, block, home in blocks
@@ -183,12 +186,15 @@ def run_forward(
     outline: Transform,
     device: str | None,
     expected: Expected | None,
+    noise: Noise | None,
 ) -> Measurements:
-    """Each sensor's measurement."""
+    """Each sensor's measurement, with `noise` if given."""
     with measured(call, bound):
         block, x = _whole(block), _placed(x, device)
         made = forward_each(block, x, block.transform.filled(outline), bound[0])
         check_alike(block, [y.shape for y in made], expected, bound[0])
+        if noise is not None:
+            made = noise.added(block, made, bound[0])
         return Parcel(_fetched(a, device) for a in made)
 
 

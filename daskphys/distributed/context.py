@@ -55,7 +55,7 @@ class DistributedContext:
     device : {"auto", "cpu", "cuda"}
         Where workers compute.
     seed : int, optional
-        Kept as `seed`, for the random numbers that operators draw.
+        Of the noise that ``D(x)`` adds, where neither the call nor the noise model has a seed: every call gives the same.
 
     Raises
     ------

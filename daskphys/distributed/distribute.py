@@ -11,7 +11,7 @@ from daskphys.distributed.joined import DistributedJoined, parts_recipe
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.errors import ParameterError, checks_keywords, describe
 from daskphys.physics.base import LinearPhysics
-from daskphys.physics.joined import Joined
+from daskphys.physics.parts import Joined
 from daskphys.physics.stack import StackedPhysics
 
 
@@ -111,5 +111,7 @@ def distribute(
                 f"{num_operators} or parameters beside it: give these with a factory alone"
             )
         recipe = parts_recipe(A, ctx.client.get)
-        return DistributedJoined(DistributedPhysics(recipe, ctx, chunks, replicas), A.counts)
+        return DistributedJoined(
+            DistributedPhysics(recipe, ctx, chunks, replicas), A.counts, noise_model=A.noise_model
+        )
     return DistributedPhysics(recipe_of(A, num_operators, parameters, ctx.client.get), ctx, chunks, replicas)

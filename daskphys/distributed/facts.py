@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daskphys import backend
+from daskphys.physics.noise.model import NoiseModel
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.normal_kind import joined as joined_kind
 from daskphys.physics.stack import StackedPhysics
@@ -19,6 +20,7 @@ class Facts:
     normal_kind: NormalKind | None
     domain_ndim: int
     nbytes: int
+    noise_models: tuple[NoiseModel | None, ...]  # one a sensor
     makes_complex: bool  # whether a real image has complex measurements
     of_real_images: bool
 
@@ -31,8 +33,9 @@ class Facts:
     @classmethod
     def of(cls, block: StackedPhysics) -> Facts:
         wide = block._result_dtype("float32") != "float32"
+        models = tuple(sensor.noise_model for sensor in block)
         ndim, nbytes = block.domain_ndim, block.nbytes
-        return cls(block.transform, block.normal_kind, ndim, nbytes, wide, block.of_real_images)
+        return cls(block.transform, block.normal_kind, ndim, nbytes, models, wide, block.of_real_images)
 
     def joined(self, other: Facts) -> Facts:
         return Facts(
@@ -40,6 +43,7 @@ class Facts:
             joined_kind((self.normal_kind, other.normal_kind)),
             max(self.domain_ndim, other.domain_ndim),
             self.nbytes + other.nbytes,
+            self.noise_models + other.noise_models,
             self.makes_complex or other.makes_complex,
             self.of_real_images or other.of_real_images,
         )

@@ -18,7 +18,8 @@ from daskphys.distributed.recipes import FactoryRecipe, Makers, Recipe, StackRec
 from daskphys.distributed.report import Report
 from daskphys.errors import ParameterError, checks_keywords
 from daskphys.physics.base import LinearPhysics
-from daskphys.physics.joined import Joined, JoinedPhysics, JoinedStack
+from daskphys.physics.joined import JoinedPhysics
+from daskphys.physics.parts import Joined, JoinedStack
 from daskphys.physics.value import value
 
 
@@ -86,8 +87,9 @@ class DistributedJoined(JoinedStack):
         """The task graph of a call as a picture, as `DistributedPhysics.visualize` draws it."""
         return self.parts.visualize(method, filename, format)
 
-    def _joined(self, parts: Any, counts: Any) -> LinearPhysics:
-        return DistributedJoined(parts, tuple(counts))
+    def _joined(self, parts: Any, counts: Any, *, keep_noise: bool = False) -> LinearPhysics:
+        noise_model = self.noise_model if keep_noise else None
+        return DistributedJoined(parts, tuple(counts), noise_model=noise_model)
 
     def _rows(self) -> list[tuple[str, str]]:
         return self.parts._rows()

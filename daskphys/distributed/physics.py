@@ -29,6 +29,8 @@ from daskphys.markup import bytes_text, counted, listed
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.equals import first_equal
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.noise.adding import Noise, SensorNoise
+from daskphys.physics.noise.model import NoiseModel, Seeds
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.spaces import Images, Sensors, check_as_many
 from daskphys.physics.stack import StackedPhysics, widened
@@ -145,8 +147,25 @@ class DistributedPhysics(Planned, Solved, LinearPhysics):
         return self.holding.facts.normal_kind
 
     def _forward(self, x: Any) -> Measurements:
+        return self._noised(x, None)
+
+    @functools.cached_property
+    def _noise_models(self) -> tuple[NoiseModel | None, ...]:
+        models = self.holding.facts.noise_models
+        return models if any(models) else ()
+
+    @property
+    def _seed(self) -> int | None:
+        return self.ctx.seed
+
+    def _noisy(self, x: Any, seeds: Seeds) -> Measurements:
+        return self._noised(x, SensorNoise(seeds))
+
+    def _noised(self, x: Any, noise: Noise | None) -> Measurements:
+        """A x with `noise`, which each sensor's worker adds."""
         expected, how = self.recipe.expected(x.shape), self._method(x.shape)
-        blocks = self.runner.run("A", x, calls.forward, expected, algorithm=how)
+        add = functools.partial(calls.forward, noise=noise)
+        blocks = self.runner.run("A", x, add, expected, algorithm=how)
         return Measurements(backend.like(a, x) for block in blocks for a in block)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
@@ -185,6 +204,16 @@ class DistributedPhysics(Planned, Solved, LinearPhysics):
     def _mapped(self, f: Callable[..., LinearPhysics], *others: Recipe) -> DistributedPhysics:
         sizes = [stop - start for start, stop in self.bounds]
         return DistributedPhysics(self.recipe.mapped(f, *others), self.ctx, sizes, self.holding.replicas)
+
+    @property
+    def _noiseless(self) -> DistributedPhysics:
+        return self  # what the algebra makes, it makes of the sensors
+
+    def with_noise(self, noise_model: NoiseModel | None) -> DistributedPhysics:
+        """The same operator with another noise model for each of its sensors, which are sent once more."""
+        if noise_model is None and not self._noise_models:
+            return self
+        return self._mapped(functools.partial(_with_noise, noise_model))
 
     def _scaled(self, number: complex) -> DistributedPhysics:
         return self._mapped(functools.partial(operator.mul, number))
@@ -290,6 +319,10 @@ class DistributedPhysics(Planned, Solved, LinearPhysics):
 
     def _thumbnails(self) -> list[tuple[str, Any]]:
         return self.recipe.template._thumbnails()
+
+
+def _with_noise(noise_model: NoiseModel | None, sensor: LinearPhysics) -> LinearPhysics:
+    return sensor.with_noise(noise_model)
 
 
 def _before(first: LinearPhysics, sensor: LinearPhysics) -> Any:

@@ -19,7 +19,7 @@ from daskphys.distributed.gram import DistributedGram
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.errors import NotClosedFormError, ShapeError
 from daskphys.graph.builder import GraphBuilder
-from daskphys.interop import pencils, pointwise, tiles
+from daskphys.interop import noise, pencils, pointwise, tiles
 from daskphys.interop.blocks import (
     adjoint_dtype,
     begin,
@@ -34,10 +34,11 @@ from daskphys.interop.tiling import SENSORS
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
-from daskphys.physics.joined import Joined
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal import NormalSum
 from daskphys.physics.normal_kind import has_closed_form
+from daskphys.physics.parts import Joined
+from daskphys.physics.physics import Noisy
 from daskphys.physics.stack import StackedPhysics, widened
 from daskphys.physics.weighted import WeightedGram, Weights
 
@@ -46,6 +47,8 @@ def apply(operator: Any, value: Any) -> Any:
     """``operator`` applied to a Dask array, or to measurements of them."""
     if isinstance(operator, DistributedGram):
         operator.check_method()
+    if isinstance(operator, Noisy):
+        return noise.added(operator.parent, apply(operator.parent, value), operator.seeds)
     if operator.of_real_images and backend.is_complex(
         value
     ):  # of another product: the door takes real ones alone

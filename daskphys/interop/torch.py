@@ -105,7 +105,8 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.operator, ctx.many, *tensors = inputs
+        operator, ctx.many, *tensors = inputs
+        ctx.operator = operator.differentiated
         ctx.real = [not t.is_complex() for t in tensors]
         ctx.many_results = isinstance(output, tuple)
 

@@ -6,20 +6,20 @@ import math
 import weakref
 from typing import Any
 
-from daskphys import backend, doors
+from daskphys import doors
 from daskphys.errors import ShapeError, checks_keywords
 from daskphys.physics import algebra, leastsquares
 from daskphys.physics.checks import check_rtol
 from daskphys.physics.composed import ComposedHooks
 from daskphys.physics.gram import GramHooks
 from daskphys.physics.hooks import Hooks
-from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import has_closed_form
+from daskphys.physics.physics import Physics
 from daskphys.physics.scalars import real_or_complex
 from daskphys.physics.value import value
 
 
-class LinearPhysics(Hooks):
+class LinearPhysics(Hooks, Physics):
     """A linear operator A on images; an immutable value.
 
     It acts on the trailing `domain_ndim` axes of an image and broadcasts over every axis before them, as a
@@ -43,30 +43,6 @@ class LinearPhysics(Hooks):
     >>> A(np.arange(3.0)), (2 * A @ A)(np.arange(3.0)), A.H.H is A
     (array([2., 1., 0.]), array([0., 2., 4.]), True)
     """
-
-    def __call__(self, x: Any) -> Any:
-        """The measurement of image `x`."""
-        return self.A(x)
-
-    def A(self, x: Any) -> Any:
-        """A x: what the sensors see of image `x`, without noise.
-
-        Parameters
-        ----------
-        x : array, shape (…, *space)
-            An image of float32, float64, complex64 or complex128: NumPy, CuPy, torch or Dask.
-
-        Returns
-        -------
-        array or Measurements
-            The same kind of array and the same dtype; for a stack one array a sensor.
-
-        Raises
-        ------
-        ShapeError, DtypeError, UnsupportedArrayError
-            The image does not fit; the message says what was expected, what came and how to mend it.
-        """
-        return doors.apply(self, x)
 
     def A_adjoint(self, y: Any) -> Any:
         """Aᴴ y: an image from a measurement (for a stack, from one array a sensor)."""
@@ -156,26 +132,6 @@ class LinearPhysics(Hooks):
         """The largest singular value, where it has a closed form without an image shape."""
         raise self._not_closed("norm()")
 
-    def range_shape(self, domain_shape: Any) -> Any:
-        """The shape of A x for an image of this shape (for a stack, one shape a sensor)."""
-        return self._range_shape(self.domain.shape(domain_shape))
-
-    def _image_shape(self, x_or_shape: Any) -> Any:
-        shape = self.domain.shape(x_or_shape)
-        self._range_shape(shape)
-        return shape
-
-    def apply_core(self, x: Any) -> Any:
-        """A x for arrays of the core: the way in from the door, where they are checked."""
-        x = self.domain.check(x)
-        self._image_shape(x)
-        result = self._forward(x)
-        # A hook may return what it was given, or a view of it; what a user writes into a result is not the image.
-        given = list(x) if isinstance(x, Measurements) else [x]
-        if isinstance(result, Measurements):
-            return Measurements(backend.apart(list(result), given))
-        return backend.apart([result], given)[0]
-
     @property
     def H(self) -> LinearPhysics:
         """The adjoint Aᴴ as an operator; ``A.H.H is A``."""
@@ -188,13 +144,16 @@ class LinearPhysics(Hooks):
         return view
 
     def __matmul__(self, other: Any) -> Any:
-        return Composed(self, other) if isinstance(other, LinearPhysics) else self.A(other)
+        if not isinstance(other, LinearPhysics):
+            return self.A(other)
+        return Composed(self, other, noise_model=self.noise_model)
 
     def __add__(self, other: Any) -> Any:
         if not isinstance(other, LinearPhysics):
             return NotImplemented
-        merged = self._merge(other)
-        return merged if merged is not None else Sum((*_terms(self), *_terms(other)))
+        left, right = self._noiseless, other._noiseless
+        merged = left._merge(right)
+        return merged if merged is not None else Sum((*_terms(left), *_terms(right)))
 
     def __sub__(self, other: Any) -> Any:
         return self + -other if isinstance(other, LinearPhysics) else NotImplemented
@@ -203,8 +162,9 @@ class LinearPhysics(Hooks):
         number = real_or_complex(scalar)
         if number is None:
             return NotImplemented
-        scaled = self._scaled(number)
-        return scaled if scaled is not None else Scaled(number, self)
+        plain = self._noiseless
+        scaled = plain._scaled(number)
+        return scaled if scaled is not None else Scaled(number, plain)
 
     __mul__ = __rmul__
 
@@ -214,17 +174,6 @@ class LinearPhysics(Hooks):
 
     def __neg__(self) -> Any:
         return -1 * self
-
-    def __len__(self) -> int:
-        raise TypeError(f"{self!r} is one operator and has no sensor axis: stack(A, B, …) has one")
-
-    def __getitem__(self, index: Any) -> Any:
-        raise TypeError(f"{self!r} is one operator and has no sensor axis to index: stack(A, B, …) has one")
-
-    def __bool__(self) -> bool:
-        return True
-
-    __array_ufunc__ = None  # np.float64(2) * A is ours to do
 
 
 def _nothing() -> None:

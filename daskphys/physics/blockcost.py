@@ -1,4 +1,4 @@
-"""What a block of sensors costs: one function for each of those in `daskphys.physics.stack` that compute it."""
+"""What a block of sensors costs: one function for each of those in `daskphys.physics.blockproducts` that compute it."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Self
 
 from daskphys import backend
 from daskphys.errors import ShapeError
@@ -11,6 +11,7 @@ from daskphys.physics.algebracost import ComposedCost
 from daskphys.physics.cache import derived
 from daskphys.physics.convolution import Convolution, product, upsampled
 from daskphys.physics.hooks import Hooks
+from daskphys.physics.noise.model import NoiseModel, Seeds
 from daskphys.physics.polyphase import coarse
 from daskphys.physics.spaces import Images, Sensors, check_real, of_reals, shape_of
 from daskphys.physics.transform import After, Plain, Transform, as_pair
@@ -52,6 +53,26 @@ class ComposedHooks(ComposedCost):
         if self.convolution is not None:
             return self.transform.lower(self._adjoint_to(y, shape, self.transform), shape)
         return self.right._adjoint(self.left._adjoint(y, self.right._range_shape(shape)), shape)
+
+    # The noise of a stack on the left is its sensors'.
+
+    @property
+    def _noise_models(self) -> tuple[NoiseModel | None, ...]:
+        return super()._noise_models or (() if isinstance(self.range, Images) else self.left._noise_models)
+
+    @property
+    def _seed(self) -> int | None:
+        return self.left._seed
+
+    def _noisy(self, x: Any, seeds: Seeds) -> Any:
+        if isinstance(self.range, Images):
+            return super()._noisy(x, seeds)
+        return self.left._noisy(self.right._forward(x), seeds)
+
+    def with_noise(self, noise_model: NoiseModel | None) -> Self:
+        if isinstance(self.range, Images):
+            return super().with_noise(noise_model)
+        return self._with({"left": self.left.with_noise(noise_model)})
 
     def _gram(self, x: Any) -> Any:
         """Rᴴ (LᴴL) R x, where LᴴL is one merged value: it may cost less than L and Lᴴ."""

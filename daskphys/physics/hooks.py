@@ -1,61 +1,36 @@
-"""The hooks that an author of an operator writes, and what the algebra asks of every operator."""
+"""The hooks that an author of a linear operator writes, and what the algebra asks of every linear operator."""
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from daskphys import backend, markup
+from daskphys import backend
 from daskphys.errors import NotClosedFormError, ParameterError
 from daskphys.krylov.system import Progress, Solution
 from daskphys.physics.cache import derived
 from daskphys.physics.convolution import Convolution
 from daskphys.physics.cost import Cost, nbytes
+from daskphys.physics.forward import Forward
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.normalcost import aliased_nbytes, aliased_step, toeplitz_nbytes, toeplitz_step
-from daskphys.physics.spaces import Images, Sensors, shape_of
-from daskphys.physics.stencil import Stencil
+from daskphys.physics.spaces import shape_of
 from daskphys.physics.system import LocalSystem
-from daskphys.physics.transform import Plain, Transform
-from daskphys.physics.value import Value
+from daskphys.physics.transform import Transform
 
 
-class Hooks(Value, abc.ABC):
-    """A linear map as its author writes it, without the methods that users call.
-
-    Hooks get checked arrays of the core (NumPy, CuPy, array API) and write to none of them.  A shape is a
-    tuple of integers; on the side of a stack's measurements, a tuple of such shapes.
-    """
-
-    #: How many trailing axes of an image the operator acts on.
-    domain_ndim: int = 1
-
-    @property
-    def range_ndim(self) -> int:
-        """How many trailing axes of a measurement belong to the operator."""
-        return self.domain_ndim
-
-    @abc.abstractmethod
-    def _forward(self, x: Any) -> Any:
-        """A x."""
+class Hooks(Forward):
+    """A linear map as its author writes it, without the methods that users call."""
 
     @abc.abstractmethod
     def _adjoint(self, y: Any, shape: Any) -> Any:
         """Aᴴ y, an image of `shape`."""
 
-    def _range_shape(self, shape: Any) -> Any:
-        """The shape of A x for x of `shape`; raises `ShapeError` for an image that does not fit."""
-        return shape
-
     def _domain_shape(self, shape: Any) -> Any:
         """The shape of Aᴴ y for y of `shape`; raises `ShapeError` for a measurement that does not fit."""
         return shape
-
-    def _result_dtype(self, dtype: str) -> str:
-        """The name of the dtype of A x for x of `dtype`: its own, as a rule."""
-        return dtype
 
     def _adjoint_dtype(self, dtype: str) -> str:
         """The name of the dtype of Aᴴ y for y of `dtype`.
@@ -70,37 +45,11 @@ class Hooks(Value, abc.ABC):
         """Whether images are real although measurements are complex, so that Aᴴ y is a real part."""
         return self._adjoint_dtype("complex64") == "float32"
 
-    @property
-    def gives_real(self) -> bool:
-        """Whether A x is real although x is complex: so are the adjoints of operators of real images."""
-        return self._result_dtype("complex64") == "float32"
-
     # What a family may add, to be fast in a stack.
-
-    @property
-    def transform(self) -> Transform:
-        """The first step that this operator shares with others of its family (`Plain`: none)."""
-        return Plain()
-
-    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
-        """A x from ``z = transform.lift(x)``, where `shape` is that of x.
-
-        `transform` is the one that all sensors share, what `join` made of the operator's own and of others'.
-        """
-        return self._forward(z)
 
     def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
         """The z with ``Aᴴ y = transform.lower(z, shape)``; where `transform` says so, in memory of its own."""
         return self._adjoint(y, shape)
-
-    def _method(self, shape: Any) -> str:
-        """How a product with an image of `shape` on the CPU is computed, in words."""
-        return self.transform.method(shape)
-
-    @property
-    def stencil(self) -> Stencil | None:
-        """The operator as a compact convolution, where it is one: it then works on tiles of an image."""
-        return None
 
     @property
     def convolution(self) -> Convolution | None:
@@ -153,20 +102,6 @@ class Hooks(Value, abc.ABC):
         return self._adjoint(self._forward(x), shape_of(x))
 
     # What products cost, from shapes alone: `daskphys.physics.cost`.
-
-    def _cost(self, shape: Any, dtype: str) -> Cost:
-        """What A x costs, for an image of this shape and dtype."""
-        step = self.transform.cost(shape, dtype)
-        own = self._step_cost(shape, dtype, self.transform)
-        return step.then(own) if step.result else own
-
-    def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
-        """What is left of it after the shared step, `transform`; `_adjoint_to` takes as much.
-
-        Of a hook that is not known, that it makes one array more than its result.
-        """
-        result = nbytes(self._range_shape(shape), self._result_dtype(dtype))
-        return Cost(flops=result / 2, parameters=self.nbytes, workspace=result, result=result)
 
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
         """What Aᴴ y costs, where the image Aᴴ y has this shape and y this dtype."""
@@ -248,14 +183,6 @@ class Hooks(Value, abc.ABC):
             part._iterated_from_here()
         return solver(LocalSystem(self, y, shape), x0, progress)
 
-    def _distant(self) -> Iterator[Hooks]:
-        """The operators of which this one is made whose products are calls to other machines."""
-        for name, field in vars(self).items():
-            if not name.startswith("_"):
-                for item in field if isinstance(field, tuple) else (field,):
-                    if isinstance(item, Hooks):
-                        yield from item._distant()
-
     def _iterated_from_here(self) -> None:
         """Say that a solver makes such a call at each iteration."""
 
@@ -273,48 +200,3 @@ class Hooks(Value, abc.ABC):
     def diagonal(self) -> Any:
         """The diagonal entries of a normal value, as an array that broadcasts against the image."""
         raise self._not_closed("diagonal()")
-
-    # The two sides.
-
-    @property
-    def domain(self) -> Images | Sensors:
-        """What the operator takes."""
-        return Images(self, self.domain_ndim, self.of_real_images)
-
-    @property
-    def range(self) -> Images | Sensors:
-        """What the operator gives."""
-        return Images(self, self.range_ndim, self.gives_real)
-
-    # How it looks.
-
-    def _summary(self) -> str:
-        """What stands in the parentheses of the one-line repr."""
-        return ", ".join(map(_short, self._fields().values()))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._summary()})"
-
-    def _thumbnails(self) -> list[tuple[str, Any]]:
-        """Pictures for the HTML repr: captions and 2-D arrays."""
-        return []
-
-    def _rows(self) -> list[tuple[str, str]]:
-        """Lines of the HTML repr: names and texts."""
-        ndim = self.domain.ndim
-        axes = "the last axis" if ndim == 1 else f"the last {ndim} axes"
-        what = axes if isinstance(self.domain, Images) else "one array a sensor"
-        return [
-            ("acts on", what),
-            ("parameters", markup.bytes_text(self.nbytes)),
-        ]
-
-    def _repr_html_(self) -> str:
-        return markup.card(repr(self), self._rows(), self._thumbnails())
-
-
-def _short(field: Any) -> str:
-    """A field for the one-line repr: an array by its shape."""
-    if backend.is_array(field):
-        return f"array of {'×'.join(map(str, field.shape)) or 'no axes'}"
-    return str(field)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from daskphys import backend, markup
+from daskphys import markup
 from daskphys.errors import ParameterError, ShapeError, describe
 from daskphys.physics import blockcost
 from daskphys.physics.base import LinearPhysics
@@ -14,6 +14,8 @@ from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_par
 from daskphys.physics.cost import Cost, summed
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.naming import naming
+from daskphys.physics.noise.adding import Noise, SensorNoise
+from daskphys.physics.noise.model import NoiseModel, Seeds
 from daskphys.physics.normal_kind import NormalKind, joined
 from daskphys.physics.spaces import Images, Sensors, check_alike, check_as_many, widest
 from daskphys.physics.transform import Plain, Transform
@@ -71,6 +73,11 @@ class StackedPhysics(LinearPhysics):
         if not self.sensors:
             raise ParameterError("stack() expected at least one operator, got none")
         check_alike(self.sensors)
+        if self.noise_model is not None:
+            raise ParameterError(
+                f"a stack expected no noise model, for each sensor has its own, got {self.noise_model!r}: write "
+                f"stack(A, B, …).with_noise(model)"
+            )
 
     @property
     def physics_list(self) -> list[LinearPhysics]:
@@ -168,6 +175,27 @@ class StackedPhysics(LinearPhysics):
 
     def _gram(self, x: Any, weights: Weights | None = None) -> Any:
         return total_of(gram_parts(self, x, weights=weights))
+
+    @functools.cached_property
+    def _noise_models(self) -> tuple[NoiseModel | None, ...]:
+        models = tuple(s.noise_model for s in self)
+        return models if any(models) else ()
+
+    def _noisy(self, x: Any, seeds: Seeds) -> Measurements:
+        return self._noised(x, SensorNoise(seeds))
+
+    def _noised(self, x: Any, noise: Noise) -> Measurements:
+        """A x with `noise`."""
+        return Measurements(noise.added(self, forward_each(self, x, self.transform)))
+
+    @property
+    def _noiseless(self) -> StackedPhysics:
+        return self  # what the algebra makes, it makes of the sensors
+
+    def with_noise(self, noise_model: NoiseModel | None) -> StackedPhysics:
+        if noise_model is None and not self._noise_models:
+            return self
+        return StackedPhysics(tuple(s.with_noise(noise_model) for s in self))
 
     @functools.cached_property
     def normal_kind(self) -> NormalKind | None:

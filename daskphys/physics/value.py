@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, TypeVar, cast, dataclass_transform
 
@@ -16,7 +17,7 @@ from daskphys.errors import checks_keywords
 C = TypeVar("C", bound=type)
 
 
-@dataclass_transform(frozen_default=True, eq_default=False)
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(dataclasses.field,))
 def value(cls: C) -> C:
     """Class decorator: a frozen dataclass whose unknown keywords get an error with the nearest name."""
     made: Any = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
@@ -30,6 +31,7 @@ def value(cls: C) -> C:
                 self.__dict__[name] = backend.frozen(field)
             elif isinstance(field, list):
                 self.__dict__[name] = tuple(field)
+        self._check()
 
     made.__init__ = checks_keywords(frozen_init, cls.__name__)
     return cast(C, made)
@@ -43,11 +45,14 @@ class Value:
     """
 
     def _fields(self) -> dict[str, Any]:
-        if not dataclasses.is_dataclass(self):
+        if not dataclasses.is_dataclass(self) or _undecorated(type(self)):
             raise TypeError(
                 f"{type(self).__qualname__} is no dataclass: decorate it with @daskphys.physics.value"
             )
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(cast(Any, self))}
+
+    def _check(self) -> None:
+        """Refuse what a base class knows to be wrong, after the author's own checks."""
 
     def _content(self) -> tuple[Any, ...]:
         """A hashable key of the content, the same in every process."""
@@ -102,6 +107,12 @@ class Value:
         made = object.__new__(type(self))
         made.__dict__.update(self._fields() | dict(fields))
         return made
+
+
+@functools.lru_cache(maxsize=256)
+def _undecorated(cls: type) -> bool:
+    """Whether the fields of a class are those of an abstract base, so that its own are not known."""
+    return inspect.isabstract(next(c for c in cls.__mro__ if "__dataclass_fields__" in vars(c)))
 
 
 @functools.lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ from typing import Any
 
 from daskphys.pairwise import PairwiseSum
 from daskphys.physics.blockproducts import adjoint_parts, forward_each
-from daskphys.physics.joined import Joined
+from daskphys.physics.parts import Joined
 from daskphys.physics.stack import StackedPhysics, stack
 from daskphys.testing.probe import Probe, require, same_bits
 

@@ -8,7 +8,7 @@ from sensors import Coils, Pairs, Sensitivity
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics import Blur, stack
 from daskphys.physics.base import Composed
-from daskphys.physics.joined import JoinedStack
+from daskphys.physics.parts import JoinedStack
 from daskphys.testing import check_physics
 
 MAPS = np.random.default_rng(1).uniform(0.5, 1.5, (5, 6, 7))

@@ -1,0 +1,92 @@
+"""Noise on what sensors have measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from daskphys import backend
+from daskphys.physics.naming import naming
+from daskphys.physics.noise.model import NoiseModel, Seeds
+from daskphys.physics.noise.streams import Part, Share, fill
+
+
+def noisy(model: NoiseModel, y: Any, seeds: Seeds, part: Part, owner: str) -> Any:
+    """Measurement `y`, which is this part of what a sensor (or several) have measured, with its noise.
+
+    `owner` is the operator in words, for errors.
+    """
+    model._check_dtype(backend.dtype_name(y), owner)
+    if not backend.size(y.shape):
+        return y
+    model._check_rates(y, owner)
+    seed, out = seeds.of(model), np.empty(part.cube, backend.dtype_name(y))
+    if model.depends:
+        given = backend.to_numpy(y).reshape(out.shape)
+
+        def one(rng: np.random.Generator, share: Share) -> None:
+            at = share.here, share.rows
+            out[at] = model._sampled(rng, given[at].astype(np.float64))
+
+        fill(part, seed, one)
+        return backend.like(out.reshape(y.shape), y)
+
+    def draw(rng: np.random.Generator, share: Share) -> None:
+        drawn = model._drawn(rng, (int(share.of_cell[-1]) + 1, part.width))
+        out[share.here, share.rows] = drawn[share.of_cell, part.columns]
+
+    fill(part, seed, draw)
+    return model._put(y, backend.like(out.reshape(y.shape), y))
+
+
+@dataclass(frozen=True)
+class SensorNoise:
+    """The noise of one call of a stack: each sensor has its own model."""
+
+    seeds: Seeds
+
+    def added(self, block: Iterable[Any], y: Sequence[Any], start: int = 0) -> list[Any]:
+        """The measurements of neighbouring sensors with their noise; the first has the index `start`."""
+        made = []
+        for index, (sensor, own) in enumerate(zip(block, y, strict=True), start):
+            if sensor.noise_model is not None:
+                part = Part.all_of(tuple(own.shape), sensor.range.ndim, index)
+                with naming(index, sensor):
+                    made.append(noisy(sensor.noise_model, own, self.seeds, part, repr(sensor)))
+            else:
+                made.append(own)
+        return made
+
+
+@dataclass(frozen=True)
+class JoinedNoise:
+    """The noise of one call of an operator with a sensor axis: all have one model, and each its own stream.
+
+    Parameters
+    ----------
+    seeds, model
+        The seeds of the call and the noise.
+    owner
+        The operator in words, for errors.
+    firsts
+        The first sensor of each part.
+    """
+
+    seeds: Seeds
+    model: NoiseModel
+    owner: str
+    firsts: tuple[int, ...]
+
+    def added(self, block: Iterable[Any], y: Sequence[Any], start: int = 0) -> list[Any]:
+        """The measurements of neighbouring parts with their noise; the first has the index `start`."""
+        made = []
+        for index, (part, own) in enumerate(zip(block, y, strict=True), start):
+            where = Part.all_of(tuple(own.shape), part.range.ndim, self.firsts[index], along=True)
+            made.append(noisy(self.model, own, self.seeds, where, self.owner))
+        return made
+
+
+Noise = SensorNoise | JoinedNoise

@@ -1,0 +1,97 @@
+"""Noise on a cluster: the bits of the plain operator, on any number of workers and for any cut."""
+
+import cloudpickle
+import dask.array as da
+import numpy as np
+import pytest
+import sensors
+from sensors import Coils, Pairs
+
+from daskphys.distributed import DistributedContext, distribute
+from daskphys.physics import Blur, GaussianNoise, PoissonNoise, SaltPepperNoise, gaussian_blur, stack
+
+K = gaussian_blur(1.0)
+X = np.random.default_rng(0).random((2, 24, 20), dtype=np.float32)
+A = stack(
+    Blur(K, noise_model=GaussianNoise(0.1)),
+    Blur(K),
+    Blur(K, "valid", noise_model=PoissonNoise(0.01)),
+    Blur(K, noise_model=SaltPepperNoise(seed=9)),
+    Blur(K, noise_model=GaussianNoise(0.2)),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known_to_workers():
+    """Worker processes do not import the tests' modules."""
+    cloudpickle.register_pickle_by_value(sensors)
+    yield
+    cloudpickle.unregister_pickle_by_value(sensors)
+
+
+def same(got, expected):
+    for a, b in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_bits_of_the_plain_operator(workers):
+    with DistributedContext(n_workers=workers) as ctx:
+        for chunks in ("auto", 1, 5):
+            D = distribute(A, ctx, chunks=chunks)
+            same(D(X, seed=3), A(X, seed=3))
+        same(D.A(X), A.A(X))
+        for some in (slice(1, 4), slice(None, None, -1)):
+            same(D[some](X, seed=3), A[some](X, seed=3))
+        same((D @ Blur(K))(X, seed=3), (A @ Blur(K))(X, seed=3))
+        for made, plain in ((2 * D, 2 * A), (D + D, A + A), (D.with_noise(None), A.with_noise(None))):
+            same(made(X), plain(X))
+        same(D.with_noise(GaussianNoise())(X, seed=1), A.with_noise(GaussianNoise())(X, seed=1))
+
+
+def test_in_processes_and_lazily(processes):
+    D = distribute(A, processes)
+    same(D(X, seed=3), A(X, seed=3))
+    batch = np.stack([X, 2 * X])
+    for chunks in ((1, 2, 24, 20), (1, 1, 24, 20)):
+        lazy = D(da.from_array(batch, chunks=chunks), seed=3)
+        with processes.client.as_current():
+            same(lazy.compute(), A(batch, seed=3))
+
+
+def test_the_seed_of_the_context_holds_where_no_other_does(threads):
+    with DistributedContext(threads.client, seed=7) as ctx:
+        D = distribute(A, ctx)
+        for _ in range(2):
+            expected = list(A(X, seed=7))
+            expected[3] = A(X, seed=9)[3]  # it has its own
+            same(D(X), expected)
+            same(D(X, seed=3), A(X, seed=3))
+        joined = distribute(Coils(np.ones((3, 24, 20)), noise_model=GaussianNoise()), ctx)
+        np.testing.assert_array_equal(joined(X), joined(X, seed=7))
+    D = distribute(A, threads)
+    assert not np.array_equal(D(X)[0], D(X)[0])
+
+
+@pytest.mark.parametrize("kind", [Coils, Pairs])
+def test_a_sensor_axis(processes, kind):
+    B = kind(np.random.default_rng(1).uniform(0.5, 1.5, (5, 24, 20)), noise_model=PoissonNoise(0.1))
+    D = distribute(B, processes)
+    np.testing.assert_array_equal(D(X, seed=3), B(X, seed=3))
+    np.testing.assert_array_equal((D @ Blur(K))(X, seed=3), (B @ Blur(K))(X, seed=3))
+    np.testing.assert_array_equal(D[2:4](X, seed=3), B[2:4](X, seed=3))
+    np.testing.assert_array_equal(D.with_noise(None)(X), B.A(X))
+    lazy = D(da.from_array(X, chunks=(1, 24, 20)), seed=3)
+    with processes.client.as_current():
+        np.testing.assert_array_equal(lazy.compute(), B(X, seed=3))
+
+
+def test_a_factory(threads):
+    def make(index):
+        return Blur(K, noise_model=GaussianNoise(0.1 * (index + 1)) if index != 1 else None)
+
+    D, plain = distribute(make, threads, num_operators=4), stack(*map(make, range(4)))
+    same(D(X, seed=3), plain(X, seed=3))
+    lazy = D(da.from_array(X, chunks=(1, 24, 20)), seed=3)
+    with threads.client.as_current():
+        same(lazy.compute(), plain(X, seed=3))
