@@ -200,12 +200,13 @@ def test_processes_under_a_guard(tmp_path):
     assert done.stdout == "2 (1, 3, 75, 64)\n"
 
 
-def test_convolution(tmp_path):
-    done = run(EXAMPLES / "convolution.py", "--output", "out.png", cwd=tmp_path)
+@pytest.mark.parametrize("family", ["convolution", "noise"])
+def test_operators(family, tmp_path):
+    done = run(EXAMPLES / f"{family}.py", "--output", "out.png", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "distributed and plain results are equal" in done.stdout
     with (
         Image.open(tmp_path / "out.png") as picture,
-        Image.open(EXAMPLES.parent / "docs/images/operators-convolution.png") as shown,
+        Image.open(EXAMPLES.parent / f"docs/images/operators-{family}.png") as shown,
     ):
         assert picture.size == shown.size

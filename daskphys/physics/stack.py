@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from daskphys import markup
+from daskphys import backend, markup
 from daskphys.errors import ParameterError, ShapeError, describe
 from daskphys.physics import blockcost
 from daskphys.physics.base import LinearPhysics

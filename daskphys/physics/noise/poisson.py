@@ -70,7 +70,7 @@ class PoissonNoise(CountedNoise):
     >>> A = Identity(noise_model=PoissonNoise(0.5, seed=0))
     >>> y = A(np.full((200, 200), 4.0))
     >>> round(float(y.mean()), 1), round(float(y.var()), 1), y[0, :4]
-    (4.0, 2.0, array([4. , 3.5, 2.5, 4. ]))
+    (4.0, 2.0, array([1.5, 2.5, 4. , 3. ]))
     """
 
     gain: float = 1.0
