@@ -2,6 +2,8 @@
 
 import functools
 import itertools
+import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from daskphys import backend
 from daskphys.pairwise import PairwiseSum, pairwise_sum
-from daskphys.physics import Blur, FourierMultiplier, NormalSum, StackedPhysics, stack
+from daskphys.physics import Blur, FourierMultiplier, LinearPhysics, NormalSum, StackedPhysics, stack, value
 from daskphys.physics.base import Gram
 from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts, normal_parts
 from daskphys.physics.transform import Plain, RealFFT
@@ -125,3 +127,30 @@ def test_repr_names_the_first_sensors():
     assert repr(stack(A, B)) == "StackedPhysics(2 sensors: Blur(3×3, circular), Blur(2×3, valid))"
     assert repr(stack(*[A] * 9)).endswith("circular), …)")
     assert stack(*[A] * 9)._repr_html_().count("<img") == 8
+
+
+@pytest.mark.parametrize("product", ["A", "A_adjoint", "A_adjoint_A"])
+def test_sensors_with_much_to_do_are_spread_over_threads_although_images_are_small(product):
+    """Two at a time: each waits for the other."""
+    together = threading.Barrier(2, timeout=20)
+
+    @value
+    class Meeting(LinearPhysics):
+        name: str
+
+        def _forward(self, x):
+            together.wait()
+            return 1.0 * x
+
+        def _adjoint(self, y, shape):
+            return self._forward(y)
+
+        def _gram(self, x):
+            return self._forward(x)
+
+        def _step_cost(self, shape, dtype, transform):
+            return replace(super()._step_cost(shape, dtype, transform), flops=1e9)
+
+    S, x = stack(Meeting("one"), Meeting("the other")), np.ones((100, 100))
+    with backend.fft_threads(2):
+        getattr(S, product)([x, x] if product == "A_adjoint" else x)
