@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -25,19 +27,19 @@ class AdjointCost(Hooks):
 
 
 class ComposedCost(Hooks):
-    """``left @ right``; of a convolution, whose product is one step, the rules are those of `Hooks`."""
+    """``left @ right``; where the two are one step, the rules are those of `Hooks`."""
 
     left: Hooks
     right: Hooks
 
     def _cost(self, shape: Any, dtype: str) -> Cost:
-        if self.convolution is not None:
+        if self._in_one(shape):
             return super()._cost(shape, dtype)
         between = self._between(shape)
         return self.right._cost(shape, dtype).then(self.left._cost(between, self.right._result_dtype(dtype)))
 
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
-        if self.convolution is not None:
+        if self._in_one(shape):
             return super()._adjoint_cost(shape, dtype)
         first = self.left._adjoint_cost(self._between(shape), dtype)
         return first.then(self.right._adjoint_cost(shape, self.left._adjoint_dtype(dtype)))
@@ -62,9 +64,25 @@ class ComposedCost(Hooks):
             return self.left._cost(between, name)
         return self.left._step_cost(between, name, transform.then)
 
+    @functools.cached_property
+    def _rule(self) -> Callable[[Any], bool]:
+        return functools.lru_cache(maxsize=8)(functools.partial(_takes_transforms, self.left, self.right))
+
+    def _in_one(self, shape: Any) -> bool:
+        """Whether two convolutions of an image on the CPU are computed as one.
+
+        Where neither of the two takes an FFT, as small kernels, one after the other is faster.
+        """
+        return self.convolution is not None and self._rule(shape)
+
     def _between(self, shape: Any) -> Any:
         """The shape of what `right` gives and `left` takes."""
         return self.left.domain.shape(self.right._range_shape(shape))
+
+
+def _takes_transforms(left: Hooks, right: Hooks, shape: Any) -> bool:
+    between = right._range_shape(shape)
+    return (right._cost(shape, "float32").transforms + left._cost(between, "float32").transforms) > 0
 
 
 class SumCost(Hooks):

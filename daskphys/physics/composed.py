@@ -20,7 +20,7 @@ from daskphys.physics.transform import After, Plain, Transform, as_pair
 class ComposedHooks(ComposedCost):
     """``left @ right``: first `right`, then `left`.
 
-    Where both are samples of circular convolutions, the product is one, and it is computed as one.
+    Where both are samples of circular convolutions, the product is one, and it is computed as one where an FFT is.
     """
 
     left: Hooks
@@ -45,12 +45,12 @@ class ComposedHooks(ComposedCost):
         return of_reals(space, self.gives_real)
 
     def _forward(self, x: Any) -> Any:
-        if self.convolution is not None:
+        if self.convolution is not None and (backend.on_gpu(x) or self._in_one(shape_of(x))):
             return self._forward_from(self.transform.lift(x), x.shape, self.transform)
         return self.left._forward(self.right._forward(x))
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        if self.convolution is not None:
+        if self.convolution is not None and (backend.on_gpu(y) or self._in_one(tuple(shape))):
             return self.transform.lower(self._adjoint_to(y, shape, self.transform), shape)
         return self.right._adjoint(self.left._adjoint(y, self.right._range_shape(shape)), shape)
 

@@ -115,6 +115,20 @@ def test_products_of_convolutions_are_one(rng):
     assert count.total == 2
 
 
+@pytest.mark.parametrize("shift", [(3, -2), (0.5, 0)])
+def test_small_kernels_and_whole_pixels_take_no_transform(shift, rng):
+    C, x = blur("circular", 3, 3) @ Shift(shift), rng.random((200, 201))
+    with backend.count_transforms() as count:
+        y = C(x)
+        z = C.A_adjoint(y)
+    whole = shift == (3, -2)
+    assert (count.total == 0) == whole
+    assert (C._cost(x.shape, "float64").transforms == 0) == whole
+    np.testing.assert_allclose(y, C.left(C.right(x)), atol=1e-12)
+    np.testing.assert_allclose(z, C.right.A_adjoint(C.left.A_adjoint(y)), atol=1e-12)
+    np.testing.assert_allclose(stack(C)(x)[0], y, atol=1e-12)
+
+
 def test_the_shift_is_any_sequence_of_numbers():
     assert Shift(np.array([1, 2])) == Shift((1.0, 2.0)) == Shift(torch.tensor([1.0, 2.0]))
     assert repr(Shift((0.5, -1))) == "Shift(0.5, -1)"
