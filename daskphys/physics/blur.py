@@ -210,17 +210,21 @@ class Blur(LinearPhysics):
 
     def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
         grid = grid_of(transform, shape, self._space, backend.on_gpu(y))
+        y = self._placed_back(y, shape, grid)
+        if grid.direct:
+            return backend.correlate(y, self._passes, self._space)
+        z = backend.rfftn(y, self._space)
+        return backend.times_conj(z, self._spectrum(z, grid.sizes))
+
+    def _placed_back(self, y: Any, shape: Any, grid: Grid) -> Any:
+        """A measurement where it lies in the grid of the image of `shape`, with zeros around it."""
         seen = self._seen(shape, grid)
         # Where a direct convolution begins and ends, zeros stand for what lies beyond the result.
         more = self._reach if grid.direct else ((0, 0),) * self._space
         widths = tuple(
             (s.start + b, size - s.stop + a) for s, size, (a, b) in zip(seen, grid.sizes, more, strict=True)
         )
-        y = pad(as_pair(y), widths, "zero")
-        if grid.direct:
-            return backend.correlate(y, self._passes, self._space)
-        z = backend.rfftn(y, self._space)
-        return backend.times_conj(z, self._spectrum(z, grid.sizes))
+        return pad(as_pair(y), widths, "zero")
 
     @property
     def _axes(self) -> tuple[int, ...]:

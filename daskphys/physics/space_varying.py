@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,10 +12,12 @@ import numpy as np
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, checks_keywords
 from daskphys.pairwise import pairwise_sum
-from daskphys.physics.base import LinearPhysics, Sum
+from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blur import Blur
-from daskphys.physics.cost import Cost
+from daskphys.physics.cost import Cost, nbytes, summed
+from daskphys.physics.extended import grid_of
 from daskphys.physics.normal import Diagonal
+from daskphys.physics.transform import Transform, from_pair
 from daskphys.physics.value import value
 
 
@@ -42,7 +46,8 @@ class SpaceVaryingBlur(LinearPhysics):
 
     Notes
     -----
-    Each product takes 2 K FFTs (or K direct convolutions, for small kernels).  AᴴA does not merge.
+    Each product takes K + 1 FFTs: sums are taken of spectra (or K direct convolutions, for small kernels).  AᴴA does not
+    merge.
 
     References
     ----------
@@ -87,7 +92,7 @@ class SpaceVaryingBlur(LinearPhysics):
                 f"SpaceVaryingBlur expected as many kernels as weights, got filters of shape "
                 f"{tuple(self.filters.shape)} and multipliers of shape {tuple(self.multipliers.shape)}"
             )
-        _ = self._terms  # errors of a kernel are errors of this operator
+        _ = self._blurs, self._weights  # their errors are errors of this operator
 
     @classmethod
     @checks_keywords
@@ -123,13 +128,21 @@ class SpaceVaryingBlur(LinearPhysics):
         return cls(kernels, backend.like(weights, kernels), padding)
 
     @functools.cached_property
-    def _terms(self) -> tuple[LinearPhysics, ...]:
+    def _blurs(self) -> tuple[Blur, ...]:
+        return tuple(Blur(part, self.padding, self.ndim) for part in self._parts(self.filters))
+
+    @functools.cached_property
+    def _weights(self) -> tuple[Diagonal, ...]:
+        return tuple(map(Diagonal, self._parts(self.multipliers)))
+
+    def _parts(self, array: Any) -> Iterator[Any]:
         after = (slice(None),) * self.ndim
-        return tuple(
-            Blur(self.filters[(..., k, *after)], self.padding, self.ndim)
-            @ Diagonal(self.multipliers[(..., k, *after)])
-            for k in range(self.filters.shape[-self.ndim - 1])
-        )
+        return (array[(..., k, *after)] for k in range(array.shape[-self.ndim - 1]))
+
+    @functools.cached_property
+    def _step(self) -> Transform:
+        """What all the blurs do first, each with its own weighted image."""
+        return functools.reduce(lambda a, b: a.join(b), (blur.transform for blur in self._blurs))
 
     @property
     def domain_ndim(self) -> int:  # type: ignore[override]
@@ -141,32 +154,83 @@ class SpaceVaryingBlur(LinearPhysics):
             raise ShapeError(
                 f"{self!r} expected an image of {sizes}, the size of its multipliers, got {tuple(shape)}"
             )
-        return self._terms[0]._range_shape(shape)
+        return self._blurs[0]._range_shape(self._weights[0]._range_shape(shape))
 
     def _domain_shape(self, shape: Any) -> Any:
-        domain = self._terms[0]._domain_shape(shape)
+        domain = self._blurs[0]._domain_shape(shape)
         self._range_shape(domain)
         return domain
 
     def _forward(self, x: Any) -> Any:
-        return pairwise_sum(term._forward(x) for term in self._terms)
+        step, shape = self._step, tuple(x.shape)
+        grid = grid_of(step, shape, self.ndim, backend.on_gpu(x))
+        pairs = zip(self._blurs, self._weights, strict=True)
+        if grid.direct:
+            return pairwise_sum(b._forward_from(step.lift(w._forward(x)), shape, step) for b, w in pairs)
+
+        def blurred(blur: Blur, weights: Diagonal) -> Any:
+            z = step.lift(weights._forward(x))
+            z *= blur._spectrum(z, grid.sizes)
+            return z
+
+        # The sum is taken before the inverse transform.
+        z = pairwise_sum(blurred(b, w) for b, w in pairs)
+        return from_pair(backend.irfftn(z, grid.sizes, self._blurs[0]._seen(shape, grid)), len(shape))
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return pairwise_sum(term._adjoint(y, shape) for term in self._terms)
+        step = self._step
+        grid = grid_of(step, shape, self.ndim, backend.on_gpu(y))
+        pairs = zip(self._blurs, self._weights, strict=True)
+        if grid.direct:
+            return pairwise_sum(
+                w._forward(step.lower(b._adjoint_to(y, shape, step), shape)) for b, w in pairs
+            )
+        z, xp = backend.rfftn(self._blurs[0]._placed_back(y, shape, grid), self.ndim), backend.namespace(y)
+
+        def back(blur: Blur, weights: Diagonal) -> Any:
+            spectrum = xp.conj(blur._spectrum(z, grid.sizes))
+            return weights._forward(step.lower(z * spectrum, shape))
+
+        return pairwise_sum(back(b, w) for b, w in pairs)
 
     def _cost(self, shape: Any, dtype: str) -> Cost:
-        return Sum(self._terms)._cost(shape, dtype)
+        step, blur = self._step, self._blurs[0]
+        lifted = self._weights[0]._cost(shape, dtype).then(step.cost(shape, dtype))
+        own = blur._step_cost(shape, dtype, step)
+        if not own.transforms:
+            return self._summed(lifted.then(own))
+        multiplied = replace(own, transforms=0, flops=own.result, workspace=0, result=lifted.result)
+        back = Cost(1, own.flops, workspace=max(0, own.workspace - lifted.result), result=own.result)
+        return self._summed(lifted.then(multiplied)).then(back)
 
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
-        return Sum(self._terms)._adjoint_cost(shape, dtype)
+        step, own = self._step, self._blurs[0]._step_cost(shape, dtype, self._step)
+        image = nbytes(shape, dtype)
+        lowered = replace(step.cost(shape, dtype), result=image).then(self._weights[0]._cost(shape, dtype))
+        if not own.transforms:
+            return self._summed(replace(own, result=step.cost(shape, dtype).result).then(lowered))
+        z = nbytes(*step.lifted(shape, dtype))
+        term = Cost(flops=own.result, kept=own.kept, parameters=own.parameters, workspace=z, result=z).then(
+            lowered
+        )
+        terms = self._summed(term)
+        return replace(
+            terms,
+            transforms=terms.transforms + 1,
+            flops=terms.flops + own.flops,
+            workspace=terms.workspace + z,  # the measurement's spectrum, which all the terms start from
+        )
+
+    def _summed(self, term: Cost) -> Cost:
+        return summed([term] * len(self._blurs), sums=1)
 
     def _method(self, shape: Any) -> str:
-        return f"{len(self._terms)} terms, each by {self._terms[0]._method(shape)}"
+        return f"{len(self._blurs)} terms, by {self._step.method(shape)}"
 
     def _summary(self) -> str:
         sizes = ("×".join(map(str, a.shape[-self.ndim :])) for a in (self.filters, self.multipliers))
         kernel, image = sizes
-        return f"{len(self._terms)} of {kernel} for {image}, {self.padding}"
+        return f"{len(self._blurs)} of {kernel} for {image}, {self.padding}"
 
 
 def _hats(k: int, n: int) -> np.ndarray:

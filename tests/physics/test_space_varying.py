@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from cases import PADDINGS, kernel, raises
 
+from daskphys import backend
 from daskphys.errors import ParameterError, ShapeError
-from daskphys.physics import SpaceVaryingBlur, gaussian_blur
+from daskphys.physics import Blur, Diagonal, SpaceVaryingBlur, gaussian_blur
 from daskphys.testing import check_physics
 
 FILTERS = np.stack([kernel(3, 4, seed=i) for i in range(3)])
@@ -53,8 +54,6 @@ def test_each_pixel_spreads_by_the_kernels_of_its_place():
 
 
 def test_a_grid_of_equal_kernels_is_one_blur(rng):
-    from daskphys.physics import Blur
-
     k = gaussian_blur(1.0)
     A = SpaceVaryingBlur.from_grid(np.broadcast_to(k[0], (3, 2, 9, 9)), (31, 24), "reflect")
     x = rng.random((2, 31, 24))
@@ -103,3 +102,21 @@ def test_the_middle_of_a_cell_has_its_own_kernel():
 def test_bad_input(make, error, parts):
     with raises(error, *parts):
         make()
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("size", [3, 17])
+def test_sums_are_taken_before_the_last_transform(padding, size, rng):
+    """K + 1 transforms, and none where the kernels are small."""
+    profiles, weights = rng.random((4, size)), rng.random((4, 160, 150))
+    filters = profiles[:, :, None] * profiles[:, None, :]  # separable: small ones are convolved directly
+    A, x = SpaceVaryingBlur(filters, weights, padding), rng.random((2, 160, 150))
+    y = A(x)
+    with backend.count_transforms() as count:
+        A(x)
+        assert count.total == A._cost(x.shape, "float64").transforms
+        A.A_adjoint(y)
+    assert (count.forward, count.inverse) == ((0, 0) if size == 3 else (5, 5))
+    terms = [Blur(h, padding) @ Diagonal(w) for h, w in zip(filters, weights, strict=True)]
+    np.testing.assert_allclose(y, sum(t(x) for t in terms), rtol=1e-12)
+    np.testing.assert_allclose(A.A_adjoint(y), sum(t.A_adjoint(y) for t in terms), rtol=1e-11)
