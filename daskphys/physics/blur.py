@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from daskphys import backend, doors
+from daskphys import backend
 from daskphys.errors import ParameterError, ShapeError, nearest
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
+from daskphys.physics.checks import real_parameter
 from daskphys.physics.convolution import Convolution
 from daskphys.physics.cost import Cost, fft_flops, half, nbytes
 from daskphys.physics.extended import Extended, Grid, grid_of
@@ -80,7 +81,7 @@ class Blur(LinearPhysics):
             raise ParameterError(
                 f"Blur: unknown padding {self.padding!r}: {nearest(str(self.padding), PADDINGS)}"
             )
-        kernel = backend.as_parameter(doors.to_core(self.filter), "Blur", "filter")
+        kernel = real_parameter(self.filter, "Blur", "filter")
         rank = kernel.ndim
         ndim = (3 if rank == 5 else 2) if self.ndim is None else self.ndim
         if ndim not in (1, 2, 3) or not isinstance(ndim, int) or isinstance(ndim, bool):
@@ -91,11 +92,6 @@ class Blur(LinearPhysics):
                 f"Blur expected a filter of shape ({axes}), (C, {axes}) or (B, C, {axes}) for {ndim} spatial axes, "
                 f"got shape {tuple(kernel.shape)}: give ndim= for kernels of another dimension"
             )
-        if backend.is_complex(kernel):
-            raise ParameterError("Blur expected a real filter, got a complex one: give its real part")
-        xp = backend.namespace(kernel)
-        if not bool(xp.all(xp.isfinite(kernel))):
-            raise ParameterError("Blur expected finite entries in the filter, got NaN or infinity")
         while kernel.ndim > ndim and kernel.shape[0] == 1:
             kernel = kernel[0, ...]
         if device is not None:

@@ -1,4 +1,4 @@
-"""Numbers that users give to solvers and inverses: each is checked in one place, before anything is computed."""
+"""Numbers and parameters that users give: each is checked in one place, before anything is computed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import numbers
 from typing import Any
 
+from daskphys import backend, doors
 from daskphys.errors import ParameterError
 
 
@@ -25,3 +26,14 @@ def check_rtol(owner: str, rtol: Any, *, positive: bool = False) -> float:
     if not 0 <= given < 1 or (positive and not given):
         raise ParameterError(f"{owner} expected 0 {'<' if positive else '<='} rtol < 1, got {rtol!r}")
     return given
+
+
+def real_parameter(given: Any, owner: str, name: str) -> Any:
+    """An operator's parameter as a frozen array of float64, or an error where it is complex or not finite."""
+    array = backend.as_parameter(doors.to_core(given), owner, name)
+    if backend.is_complex(array):
+        raise ParameterError(f"{owner} expected a real {name}, got a complex one: give its real part")
+    xp = backend.namespace(array)
+    if not bool(xp.all(xp.isfinite(array))):
+        raise ParameterError(f"{owner} expected finite entries in the {name}, got NaN or infinity")
+    return array

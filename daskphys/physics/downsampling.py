@@ -13,6 +13,7 @@ from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.antialias import antialiasing_filter
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blur import Blur
+from daskphys.physics.checks import real_parameter
 from daskphys.physics.convolution import Convolution
 from daskphys.physics.cost import Cost, half, nbytes
 from daskphys.physics.normal.aliased import Sampled
@@ -157,7 +158,9 @@ class Downsampling(LinearPhysics):
         factor = Decimation(self.factor).factor
         given = self.filter
         kernel = antialiasing_filter(given, factor) if isinstance(given, str) else given
-        blur = None if kernel is None else Blur(kernel, self.padding, 2)
+        blur = None
+        if kernel is not None:
+            blur = Blur(real_parameter(kernel, type(self).__name__, "filter"), self.padding, 2)
         sizes = None if self.image_shape is None else Decimation(factor, 2, self.image_shape).image_shape
         self.__dict__.update(filter=None if blur is None else blur.filter, factor=factor, image_shape=sizes)
 

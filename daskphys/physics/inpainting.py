@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
 
-from daskphys import backend, doors
+from daskphys import backend
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.checks import real_parameter
 from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.normal import Diagonal
 from daskphys.physics.normal_kind import DIAGONAL, NormalKind
@@ -49,11 +51,9 @@ class Inpainting(LinearPhysics):
     mask: Any
 
     def __post_init__(self) -> None:
-        mask = backend.as_parameter(doors.to_core(self.mask), "Inpainting", "mask")
+        mask = real_parameter(self.mask, "Inpainting", "mask")
         if mask.ndim < 2:
             raise ShapeError(f"Inpainting expected a mask of shape (…, H, W), got {tuple(mask.shape)}")
-        if backend.is_complex(mask):
-            raise ParameterError("Inpainting expected a real mask, got a complex one")
         while mask.ndim > 2 and mask.shape[0] == 1:
             mask = mask[0, ...]
         if 1 in mask.shape[-2:]:  # a row for all rows is what `Diagonal` means by it
@@ -61,7 +61,6 @@ class Inpainting(LinearPhysics):
                 f"Inpainting expected a mask with an entry for each pixel, got shape {tuple(mask.shape)}: broadcast it "
                 f"first, or use Diagonal"
             )
-        Diagonal(mask)
         self.__dict__["mask"] = mask
 
     @property
@@ -138,7 +137,13 @@ class Crop(LinearPhysics):
     image_shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        box = tuple(zip(self.start, self.stop, self.image_shape, strict=False))
+        sides = (self.start, self.stop, self.image_shape)
+        if not all(isinstance(side, tuple | list) and all(map(_whole, side)) for side in sides):
+            raise ParameterError(
+                f"Crop expected start, stop and image_shape as tuples of whole numbers, got {self.start!r}, {self.stop!r} "
+                f"and {self.image_shape!r}"
+            )
+        box = tuple(zip(*sides, strict=False))
         even = len(self.start) == len(self.stop) == len(self.image_shape)
         if not even or not box or not all(0 <= a < b <= n for a, b, n in box):
             raise ParameterError(
@@ -185,7 +190,6 @@ class Crop(LinearPhysics):
         return DIAGONAL
 
     def _make_normal(self, shape: Any) -> Any:
-
         entries = np.zeros(self.image_shape)
         entries[self._seen] = 1.0
         return Diagonal(entries)
@@ -196,3 +200,7 @@ class Crop(LinearPhysics):
     def _summary(self) -> str:
         box = ", ".join(f"{a}:{b}" for a, b in zip(self.start, self.stop, strict=True))
         return f"[{box}] of {'×'.join(map(str, self.image_shape))}"
+
+
+def _whole(number: Any) -> bool:
+    return isinstance(number, numbers.Integral) and not isinstance(number, bool)

@@ -14,6 +14,7 @@ from daskphys.errors import ParameterError, ShapeError, checks_keywords
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blur import Blur
+from daskphys.physics.checks import real_parameter
 from daskphys.physics.cost import Cost, nbytes, summed
 from daskphys.physics.extended import grid_of
 from daskphys.physics.normal import Diagonal
@@ -75,21 +76,25 @@ class SpaceVaryingBlur(LinearPhysics):
         if self.ndim not in (2, 3):
             raise ParameterError(f"SpaceVaryingBlur expected ndim 2 or 3, got {self.ndim!r}")
         for name in ("filters", "multipliers"):
-            given = backend.as_parameter(doors.to_core(getattr(self, name)), "SpaceVaryingBlur", name)
+            given = real_parameter(getattr(self, name), "SpaceVaryingBlur", name)
             if given.ndim <= self.ndim:
                 axes = ", ".join(("d", "h", "w")[-self.ndim :])
                 raise ShapeError(
                     f"SpaceVaryingBlur expected {name} of shape (…, K, {axes}), got {tuple(given.shape)}: one kernel "
                     f"needs its axis too, as in {name}[None]"
                 )
-            if backend.is_complex(given):
-                raise ParameterError(f"SpaceVaryingBlur expected real {name}, got complex ones")
             while given.ndim > self.ndim + 1 and given.shape[0] == 1:
                 given = given[0, ...]
             self.__dict__[name] = given
         if self.filters.shape[-self.ndim - 1] != self.multipliers.shape[-self.ndim - 1]:
             raise ShapeError(
                 f"SpaceVaryingBlur expected as many kernels as weights, got filters of shape "
+                f"{tuple(self.filters.shape)} and multipliers of shape {tuple(self.multipliers.shape)}"
+            )
+        lead = [tuple(a.shape[: -self.ndim - 1]) for a in (self.filters, self.multipliers)]
+        if any(a != b and 1 not in (a, b) for a, b in zip(lead[0][::-1], lead[1][::-1], strict=False)):
+            raise ShapeError(
+                f"SpaceVaryingBlur expected filters and multipliers for as many channels, got filters of shape "
                 f"{tuple(self.filters.shape)} and multipliers of shape {tuple(self.multipliers.shape)}"
             )
         _ = self._blurs, self._weights  # their errors are errors of this operator

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from daskphys import backend, doors
-from daskphys.errors import ParameterError, ShapeError
+from daskphys import backend
+from daskphys.errors import ShapeError
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.checks import real_parameter
 from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.value import value
 
@@ -42,16 +43,11 @@ class SpectralResponse(LinearPhysics):
     domain_ndim = 3
 
     def __post_init__(self) -> None:
-        response = backend.as_parameter(doors.to_core(self.response), "SpectralResponse", "response")
+        response = real_parameter(self.response, "SpectralResponse", "response")
         if response.ndim != 2 or 0 in response.shape:
             raise ShapeError(
                 f"SpectralResponse expected a response of shape (out, in), got {tuple(response.shape)}"
             )
-        if backend.is_complex(response):
-            raise ParameterError("SpectralResponse expected a real response, got a complex one")
-        xp = backend.namespace(response)
-        if not bool(xp.all(xp.isfinite(response))):
-            raise ParameterError("SpectralResponse expected finite entries, got NaN or infinity")
         self.__dict__["response"] = response
 
     def _range_shape(self, shape: Any) -> Any:

@@ -65,6 +65,7 @@ def test_many_frames_are_the_algebras(rng):
     ("make", "error", "parts"),
     [
         (lambda: Downsampling("bicubik"), ParameterError, ["bicubik", "bicubic"]),
+        (lambda: Downsampling(np.full((3, 3), np.nan)), ParameterError, ["Downsampling", "filter", "NaN"]),
         (lambda: Downsampling(factor=0), ParameterError, ["factor", "at least 1"]),
         (lambda: Downsampling(factor=2.5), ParameterError, ["factor", "2.5"]),
         (lambda: Downsampling(None)(np.ones((7, 8))), ShapeError, ["multiples of 2", "image_shape=(7, 8)"]),

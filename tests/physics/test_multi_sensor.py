@@ -98,6 +98,8 @@ def test_pansharpening_of_any_border_and_size(rng):
         ),
         (lambda: Inpainting(np.ones((2, 4, 5)))(np.ones((3, 4, 5))), ShapeError, ["(2, 4, 5)", "(3, 4, 5)"]),
         (lambda: Crop((0, 0), (9, 4), (8, 9)), ParameterError, ["start < stop <= image_shape", "(9, 4)"]),
+        (lambda: Crop((0.5, 0), (4, 4), (8, 9)), ParameterError, ["whole numbers", "(0.5, 0)"]),
+        (lambda: Crop(0, 4, 8), ParameterError, ["tuples", "0, 4 and 8"]),
         (lambda: Crop((0,), (4, 4), (8, 9)), ParameterError, ["each axis", "(0,)"]),
         (lambda: Crop((0, 0), (4, 4), (8, 9))(np.ones((9, 9))), ShapeError, ["(8, 9)", "(9, 9)"]),
         (lambda: pansharpening([[0.5, 0.5]]), ShapeError, ["one number a channel", "(1, 2)"]),

@@ -82,6 +82,11 @@ def test_the_middle_of_a_cell_has_its_own_kernel():
             ShapeError,
             ["filters", "(…, K, h, w)", "filters[None]"],
         ),
+        (
+            lambda: SpaceVaryingBlur(np.stack([FILTERS] * 3), np.stack([WEIGHTS] * 2)),
+            ShapeError,
+            ["as many channels", "(3, 3, 3, 4)", "(2, 3, 9, 8)"],
+        ),
         (lambda: SpaceVaryingBlur(FILTERS, WEIGHTS * 1j), ParameterError, ["real multipliers"]),
         (lambda: SpaceVaryingBlur(FILTERS, WEIGHTS * np.nan), ParameterError, ["NaN"]),
         (lambda: SpaceVaryingBlur(FILTERS, WEIGHTS, "zero"), ParameterError, ["zero"]),
