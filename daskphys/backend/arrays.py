@@ -205,6 +205,19 @@ def zeros(shape: tuple[int, ...], image: Array) -> Array:
         return namespace(image).zeros(shape, dtype=image.dtype)
 
 
+def empty(shape: tuple[int, ...], image: Array, dtype: str) -> Array:
+    """An array of the library and device of `image` whose slices results can be written to; None where slices are copies."""
+    if not isinstance(image, np.ndarray) and not _is_cupy(image):
+        return None
+    with _device(image):
+        return namespace(image).empty(shape, dtype=dtype)
+
+
+def multiplied(x: Array, factor: Array, out: Array | None) -> Array:
+    """``x * factor``, in the memory of `out` where there is one."""
+    return x * factor if out is None else namespace(x).multiply(x, factor, out=out)
+
+
 def _device(image: Array) -> contextlib.AbstractContextManager[Any]:
     """CuPy allocates on the current device; make it that of `image`."""
     return image.device if _is_cupy(image) else contextlib.nullcontext()
@@ -240,7 +253,9 @@ def digest(x: Array) -> str:
 
 
 def frozen(x: Array) -> Array:
-    """A copy of `x` that nobody else can write to (where the library has read-only arrays)."""
+    """`x` as an array that nobody can write to (where the library has such): a copy, unless it is one already."""
+    if isinstance(x, np.ndarray) and x.base is None and not x.flags.writeable:
+        return x
     return lock(copy(x))
 
 

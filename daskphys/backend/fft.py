@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from daskphys.backend.arrays import Array, apart, is_complex, namespace
+from daskphys.backend.arrays import Array, apart, astype, complex_name, dtype_name, is_complex, namespace
 from daskphys.backend.threads import threads_left
 
 # Below this many elements the thread pool of SciPy's FFT costs more than it saves (measured: 128² loses by
@@ -125,9 +125,10 @@ def filtered(z: Array, factor: Array, sizes: Sequence[int], keep: Sequence[slice
 
 def times_conj(z: Array, factor: Array) -> Array:
     """``z * conj(factor)``; the memory of `z` may be overwritten: give it a temporary."""
+    own = isinstance(z, np.ndarray) and np.broadcast_shapes(z.shape, factor.shape) == z.shape
     if not is_complex(factor):
-        return z * factor
-    if not isinstance(z, np.ndarray) or np.broadcast_shapes(z.shape, factor.shape) != z.shape:
+        return np.multiply(z, factor, out=z) if own and is_complex(z) else z * factor
+    if not own:
         return z * namespace(z).conj(factor)
     _times_conj(z, factor)
     return z
@@ -145,6 +146,19 @@ def _times_conj(z: np.ndarray, factor: np.ndarray) -> None:
         rows = max(1, _SLAB_BYTES // factor[0].nbytes)
         for i in range(0, len(factor), rows):
             _times_conj(z[(..., slice(i, i + rows), *rest)], factor[i : i + rows])
+
+
+def fftn(x: Array, ndim: int, *, inverse: bool = False, overwrite: bool = False) -> Array:
+    """The orthonormal complex FFT over the last `ndim` axes; with `overwrite` it may lie in the memory of `x`."""
+    if (count := _counter.get()) is not None:
+        count.add(*((0, 1) if inverse else (1, 0)))
+    axes = tuple(range(-ndim, 0))
+    if isinstance(x, np.ndarray):
+        transform = scipy.fft.ifftn if inverse else scipy.fft.fftn
+        return transform(x, axes=axes, norm="ortho", overwrite_x=overwrite, workers=_workers(x))
+    fft = namespace(x).fft
+    wide = astype(x, complex_name(dtype_name(x)))
+    return (fft.ifftn if inverse else fft.fftn)(wide, axes=axes, norm="ortho")
 
 
 def fft_axis(x: Array, axis: int, *, n: int | None = None, inverse: bool = False) -> Array:

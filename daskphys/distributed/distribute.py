@@ -111,7 +111,6 @@ def distribute(
                 f"{num_operators} or parameters beside it: give these with a factory alone"
             )
         recipe = parts_recipe(A, ctx.client.get)
-        return DistributedJoined(
-            DistributedPhysics(recipe, ctx, chunks, replicas), A.counts, noise_model=A.noise_model
-        )
+        parts = DistributedPhysics(recipe, ctx, chunks, replicas)
+        return DistributedJoined(parts, A.counts, A.sensor_axis, noise_model=A.noise_model)
     return DistributedPhysics(recipe_of(A, num_operators, parameters, ctx.client.get), ctx, chunks, replicas)

@@ -89,7 +89,7 @@ class DistributedJoined(JoinedStack):
 
     def _joined(self, parts: Any, counts: Any, *, keep_noise: bool = False) -> LinearPhysics:
         noise_model = self.noise_model if keep_noise else None
-        return DistributedJoined(parts, tuple(counts), noise_model=noise_model)
+        return DistributedJoined(parts, tuple(counts), self.sensor_axis, noise_model=noise_model)
 
     def _rows(self) -> list[tuple[str, str]]:
         return self.parts._rows()

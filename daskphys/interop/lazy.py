@@ -56,7 +56,7 @@ def apply(operator: Any, value: Any) -> Any:
     match operator:  # an operator with a sensor axis of its own is the stack of its parts
         case Joined(parts=parts):
             y = apply(parts, value)
-            return da.concatenate(list(y), axis=-operator.range_ndim)
+            return da.concatenate(list(y), axis=operator.sensor_axis)
         case Adjoint(parent=Joined() as joined):
             return apply(joined.parts.H, _split(joined, value))
         case Gram(parent=Joined(parts=parts)):
@@ -123,7 +123,7 @@ def _of(index: int, product: Any, value: Any) -> Any:
 
 def _split(joined: Joined, y: Any) -> Measurements:
     """The measurement of each part, in one chunk along the sensor axis."""
-    return joined.split(y).map(lambda own: own.rechunk({own.ndim - joined.range_ndim: -1}))
+    return joined.split(y).map(lambda own: own.rechunk({own.ndim + joined.sensor_axis: -1}))
 
 
 def _holds(operator: Any, kinds: Any) -> bool:

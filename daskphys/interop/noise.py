@@ -26,7 +26,8 @@ def added(physics: Any, y: Any, seeds: Seeds) -> Any:
             else _added(model, own, seeds, Part.all_of(own.shape, space.ndim, index), repr(space.owner))
             for index, (own, model, space) in enumerate(zip(y, models, physics.range.spaces, strict=True))
         )
-    part = Part.all_of(y.shape, physics.range.ndim, along=isinstance(physics, Joined))
+    joined = isinstance(physics, Joined)
+    part = Part.all_of(y.shape, -physics.sensor_axis if joined else physics.range.ndim, along=joined)
     return _added(models[0], y, seeds, part, repr(physics))
 
 

@@ -8,7 +8,7 @@ from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.matrix import MatrixOperator
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.motion import disk_blur, motion_blur, random_motion_blur
-from daskphys.physics.mri import CoilMaps, NonCartesianMRI
+from daskphys.physics.mri import MRI, CoilMaps, MultiCoilMRI, NonCartesianMRI
 from daskphys.physics.noise import (
     ComplexGaussianNoise,
     GaussianNoise,
@@ -21,6 +21,7 @@ from daskphys.physics.noise import (
 )
 from daskphys.physics.normal import (
     AliasedMultiplier,
+    CentredMultiplier,
     Diagonal,
     FourierMultiplier,
     Identity,
@@ -39,9 +40,11 @@ from daskphys.physics.tomography import Tomography
 from daskphys.physics.value import value
 
 __all__ = [
+    "MRI",
     "NUFFT",
     "AliasedMultiplier",
     "Blur",
+    "CentredMultiplier",
     "CoilMaps",
     "ComplexGaussianNoise",
     "Crop",
@@ -57,6 +60,7 @@ __all__ = [
     "LinearPhysics",
     "MatrixOperator",
     "Measurements",
+    "MultiCoilMRI",
     "NoiseModel",
     "NonCartesianMRI",
     "NormalSum",

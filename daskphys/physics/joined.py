@@ -52,14 +52,14 @@ class JoinedPhysics(Joined):
     """
 
     #: The parameters that have one entry a sensor, and the axis (a negative number) that counts sensors.
-    sensor_fields: ClassVar[Mapping[str, int]]
+    sensor_fields: Mapping[str, int]
 
     #: How many sensors are evaluated together, as one part.
     sensors_a_part: ClassVar[int] = 1
 
     @abc.abstractmethod
     def _together(self) -> LinearPhysics:
-        """The operator of all the sensors of this value; its range has the sensor axis first."""
+        """The operator of all the sensors of this value; its range has the sensor axis, by rule first: `sensor_axis`."""
 
     def __len__(self) -> int:
         name, axis = next(iter(self.sensor_fields.items()))

@@ -39,7 +39,7 @@ class NormalKind:
         terms = {*self.terms, *other.terms}
         if len(terms) > 1:
             terms.discard(_IDENTITY)  # λI is taken into any other term
-        terms -= {f"fourier {t.split()[1]}" for t in terms if t.startswith(_ALIASED)}  # as are blurs
+        terms -= {f"fourier {t.split()[1]}" for t in terms if t.startswith(_TAKE_FOURIER)}  # as are blurs
         return NormalKind(tuple(sorted(terms)), self.makes_complex or other.makes_complex)
 
     @property
@@ -53,6 +53,11 @@ class NormalKind:
         return max((int(t.removeprefix(_TOEPLITZ)) for t in self.terms if t.startswith(_TOEPLITZ)), default=0)
 
     @property
+    def takes_fourier(self) -> bool:
+        """Whether it is one term, which a multiplier by the spectrum of a real kernel goes into."""
+        return len(self.terms) == 1 and self.terms[0].startswith(_TAKE_FOURIER)
+
+    @property
     def aliased(self) -> tuple[int, int] | None:
         """The number of axes and the factor of the first term of sampled convolutions; None where there is none."""
         found = [t.split()[1:] for t in self.terms if t.startswith(_ALIASED)]
@@ -63,7 +68,8 @@ class NormalKind:
         return backend.complex_name(dtype) if self.makes_complex else dtype
 
 
-_ALIASED, _IDENTITY, _TOEPLITZ = "aliased", "identity", "toeplitz"
+_ALIASED, _IDENTITY, _KSPACE, _TOEPLITZ = "aliased", "identity", "k-space", "toeplitz"
+_TAKE_FOURIER = (_ALIASED, _KSPACE)
 
 #: A multiple of the identity, and a diagonal.
 IDENTITY = NormalKind((_IDENTITY,))
@@ -72,8 +78,14 @@ DIAGONAL = NormalKind(("diagonal",))
 
 @functools.cache
 def fourier(ndim: int) -> NormalKind:
-    """A multiplier of the Fourier transform over the last `ndim` axes."""
+    """A multiplier of the Fourier transform over the last `ndim` axes, by the spectrum of a real kernel."""
     return NormalKind((f"fourier {ndim}",))
+
+
+@functools.cache
+def kspace(ndim: int) -> NormalKind:
+    """A multiplier by any spectrum, which makes real images complex."""
+    return NormalKind((f"{_KSPACE} {ndim}",), makes_complex=True)
 
 
 @functools.cache

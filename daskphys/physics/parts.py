@@ -54,7 +54,7 @@ class Joined(LinearPhysics):
         """The operator of a slice of sensors; of one sensor, whose measurement has no sensor axis."""
         chosen = range(len(self))[index]
         if isinstance(chosen, int):
-            one = Squeeze(self.range_ndim) @ self._chosen(range(chosen, chosen + 1))
+            one = Squeeze(-self.sensor_axis) @ self._chosen(range(chosen, chosen + 1))
             return one.with_noise(self.noise_model)
         if not chosen:
             raise ParameterError(f"a slice of {self!r} expected at least one sensor, got none")
@@ -64,6 +64,11 @@ class Joined(LinearPhysics):
     def physics_list(self) -> list[LinearPhysics]:
         """The sensors' operators."""
         return list(self)
+
+    @property
+    def sensor_axis(self) -> int:
+        """The axis (a negative number) of the measurement that counts sensors: by rule the first of the range's own."""
+        return -self.range_ndim
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
@@ -76,16 +81,17 @@ class Joined(LinearPhysics):
 
     def _joined(self, parts: Any, counts: Any, *, keep_noise: bool = False) -> LinearPhysics:
         """Other parts, joined as these are."""
-        return JoinedStack(parts, tuple(counts), noise_model=self.noise_model if keep_noise else None)
+        noise_model = self.noise_model if keep_noise else None
+        return JoinedStack(parts, tuple(counts), self.sensor_axis, noise_model=noise_model)
 
     def split(self, y: Any) -> Measurements:
         """The measurement of each part, out of the array of all."""
-        after = (slice(None),) * (self.range_ndim - 1)
+        after = (slice(None),) * (-self.sensor_axis - 1)
         return Measurements(y[(..., slice(start, stop), *after)] for start, stop in self.bounds)
 
     def join(self, y: Measurements) -> Any:
         """The array of all, out of the measurement of each part."""
-        return y[0] if len(y) == 1 else backend.concat(list(y), -self.range_ndim)
+        return y[0] if len(y) == 1 else backend.concat(list(y), self.sensor_axis)
 
     # -- shapes ----------------------------------------------------------------------------------------------
 
@@ -99,14 +105,14 @@ class Joined(LinearPhysics):
 
     def _range_shape(self, shape: Any) -> Any:
         shapes = self.parts._range_shape(shape)
-        axis = len(shapes[0]) - self.range_ndim
+        axis = len(shapes[0]) + self.sensor_axis
         return (*shapes[0][:axis], sum(own[axis] for own in shapes), *shapes[0][axis + 1 :])
 
     def _domain_shape(self, shape: Any) -> Any:
-        axis = len(shape) - self.range_ndim
+        axis = len(shape) + self.sensor_axis
         if shape[axis] != len(self):
             raise ShapeError(
-                f"{self!r} expected a measurement of {len(self)} sensors along axis {-self.range_ndim}, got shape "
+                f"{self!r} expected a measurement of {len(self)} sensors along axis {self.sensor_axis}, got shape "
                 f"{shape}"
             )
         return self.parts._domain_shape(tuple((*shape[:axis], n, *shape[axis + 1 :]) for n in self.counts))
@@ -143,7 +149,7 @@ class Joined(LinearPhysics):
         if max(self.counts) == 1:
             return self.parts._weighted_normal(shape, weights)
         roots = np.sqrt(checked_weights(self, weights))
-        return (Diagonal(roots[(..., *(None,) * (self.range_ndim - 1))]) @ self).normal(shape)
+        return (Diagonal(roots[(..., *(None,) * (-self.sensor_axis - 1))]) @ self).normal(shape)
 
     def _solve(
         self,
@@ -168,7 +174,9 @@ class Joined(LinearPhysics):
         if model is None:
             return self._forward(x)
         firsts = tuple(start for start, _ in self.bounds)
-        return self.join(self.parts._noised(x, JoinedNoise(seeds, model, repr(self), firsts)))
+        return self.join(
+            self.parts._noised(x, JoinedNoise(seeds, model, repr(self), firsts, -self.sensor_axis))
+        )
 
     @property
     def _seed(self) -> int | None:
@@ -202,6 +210,8 @@ class Joined(LinearPhysics):
     def _merge(self, other: Any) -> Any:
         if not isinstance(other, Joined) or other.counts != self.counts:
             return None
+        if other.sensor_axis != self.sensor_axis:
+            return None
         return self._joined(self.parts + other.parts, self.counts)
 
 
@@ -211,6 +221,11 @@ class JoinedStack(Joined):
 
     parts: Any
     counts: tuple[int, ...]
+    axis: int | None = None
+
+    @property
+    def sensor_axis(self) -> int:
+        return super().sensor_axis if self.axis is None else self.axis
 
     def _chosen(self, sensors: range) -> LinearPhysics:
         if max(self.counts) == 1:
@@ -230,7 +245,8 @@ class JoinedStack(Joined):
                 f"{sensors}: slice the operator before it is distributed"
             )
         chosen = (
-            Selection(self.range_ndim, own.start, own.stop, self.counts[i]) @ self.parts[i] for i, own in runs
+            Selection(-self.sensor_axis, own.start, own.stop, self.counts[i]) @ self.parts[i]
+            for i, own in runs
         )
         return self._joined(StackedPhysics(tuple(chosen)), [len(own) for _, own in runs], keep_noise=True)
 

@@ -65,9 +65,9 @@ def sensor_axis(p: Probe) -> None:
     A = p.A
     if not isinstance(A, Joined):
         return
-    x, n, after = p.input(), len(A), (slice(None),) * (A.range.ndim - 1)
+    x, n, after = p.input(), len(A), (slice(None),) * (-A.sensor_axis - 1)
     y = A.A(x)
-    require(y.shape[-A.range.ndim], n, "the sensor axis has")
+    require(y.shape[A.sensor_axis], n, "the sensor axis has")
     require(len(A.physics_list), n, "len(A.physics_list) is")
     for i in (0, n - 1, -1):
         p.near(A[i].A(x), y[(..., i, *after)])

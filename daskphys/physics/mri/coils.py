@@ -35,7 +35,7 @@ def checked_maps(given: Any, ndim: int, owner: str) -> Any:
             )
     while maps.ndim > ndim + 1 and maps.shape[0] == 1:
         maps = maps[0, ...]
-    return maps
+    return backend.frozen(maps)
 
 
 def check_map_shape(maps: Any, ndim: int, owner: str) -> None:

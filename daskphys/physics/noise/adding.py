@@ -73,18 +73,21 @@ class JoinedNoise:
         The operator in words, for errors.
     firsts
         The first sensor of each part.
+    ndim
+        How many trailing axes of the measurement there are from the sensor axis on.
     """
 
     seeds: Seeds
     model: NoiseModel
     owner: str
     firsts: tuple[int, ...]
+    ndim: int
 
     def added(self, block: Iterable[Any], y: Sequence[Any], start: int = 0) -> list[Any]:
         """The measurements of neighbouring parts with their noise; the first has the index `start`."""
         made = []
-        for index, (part, own) in enumerate(zip(block, y, strict=True), start):
-            where = Part.all_of(tuple(own.shape), part.range.ndim, self.firsts[index], along=True)
+        for index, own in enumerate(y, start):
+            where = Part.all_of(tuple(own.shape), self.ndim, self.firsts[index], along=True)
             made.append(noisy(self.model, own, self.seeds, where, self.owner))
         return made
 

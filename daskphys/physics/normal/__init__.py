@@ -7,6 +7,7 @@ frequency, and unlike ones into a sum with one term a kind.
 """
 
 from daskphys.physics.normal.aliased import AliasedMultiplier
+from daskphys.physics.normal.centred import CentredMultiplier
 from daskphys.physics.normal.diagonal import Diagonal
 from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.multiplier import FourierMultiplier
@@ -15,6 +16,7 @@ from daskphys.physics.normal.toeplitz import Toeplitz
 
 __all__ = [
     "AliasedMultiplier",
+    "CentredMultiplier",
     "Diagonal",
     "FourierMultiplier",
     "Identity",

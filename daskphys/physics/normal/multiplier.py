@@ -131,7 +131,7 @@ class FourierMultiplier(Spectral):
     def _plus(self, other: NormalValue) -> NormalValue | None:
         if isinstance(other, Identity):
             return self._holding(self.multiplier + other.factor)
-        if other.kind.aliased is not None and len(other.parts) == 1:
+        if other.kind.takes_fourier:
             return other._plus(self)
         if not isinstance(other, FourierMultiplier) or other.sizes != self.sizes:
             return None

@@ -1,0 +1,87 @@
+"""Simulated coil maps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from daskphys.errors import ParameterError, checks_keywords
+
+
+@checks_keywords
+def birdcage_maps(
+    coils: int,
+    shape: Sequence[int],
+    radius: float = 1.5,
+    coils_per_ring: int = 8,
+    dtype: str = "complex64",
+) -> np.ndarray:
+    """Maps of coils that stand in rings round the image, by the law of Biot and Savart in its simplest form.
+
+    The sensitivity falls as one over the distance, its phase is the angle under which the coil is seen; the sum of
+    squares over the coils is one everywhere.
+
+    Parameters
+    ----------
+    coils : int
+        Their number.
+    shape : (H, W) or (D, H, W)
+        The image's shape.
+    radius : float
+        Of the ring, in halves of the image's size.
+    coils_per_ring : int
+        Of a volume, after how many coils the next ring begins; rings stand along the first axis.
+    dtype : {"complex64", "complex128"}
+        Of the maps.
+
+    Returns
+    -------
+    array, shape (coils, *shape)
+
+    Raises
+    ------
+    ParameterError
+        No coil, no image of 2 or 3 axes, a coil that stands on a pixel.
+
+    References
+    ----------
+    ``sigpy.mri.birdcage_maps``, whose maps these are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics.mri import birdcage_maps
+    >>> maps = birdcage_maps(8, (32, 32))
+    >>> maps.shape, bool(np.allclose((abs(maps) ** 2).sum(0), 1))
+    ((8, 32, 32), True)
+    """
+    sizes = tuple(int(n) for n in shape)
+    if coils < 1 or coils_per_ring < 1 or len(sizes) not in (2, 3) or min(sizes) < 1:
+        raise ParameterError(
+            f"birdcage_maps expected at least one coil and a shape (H, W) or (D, H, W), got coils={coils}, "
+            f"coils_per_ring={coils_per_ring}, shape={sizes}"
+        )
+    ring = coils_per_ring if len(sizes) == 3 else coils
+    c = np.arange(coils)
+    turns, rings = c / ring, c // ring
+    at: list[np.ndarray] = [radius * np.sin(2 * np.pi * turns), radius * np.cos(2 * np.pi * turns)]
+    late = c.astype(float)
+    if len(sizes) == 3:
+        at.insert(0, rings - 0.5 * (math.ceil(coils / ring) - 1))
+        late += rings  # rings are turned against each other in phase
+    places = np.meshgrid(*[np.arange(n) / (n / 2) - 1 for n in sizes], indexing="ij")
+    maps = np.empty((coils, *sizes), np.complex128)
+    for coil in range(coils):
+        away: list[np.ndarray] = [grid - own[coil] for grid, own in zip(places, at, strict=True)]
+        distance = np.sqrt(sum(a * a for a in away))
+        if not distance.all():
+            raise ParameterError(
+                f"birdcage_maps expected coils beside the image's pixels, got radius={radius}, on which coil {coil} "
+                f"stands on a pixel"
+            )
+        phase = np.arctan2(away[-1], -away[-2]) - 2 * np.pi * late[coil] / ring
+        maps[coil] = np.exp(1j * phase) / distance
+    maps /= np.sqrt((maps.real**2 + maps.imag**2).sum(0))
+    return maps.astype(dtype)
