@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
 from typing import Any
@@ -163,11 +164,30 @@ class NUFFT(LinearPhysics):
         return toeplitz(self.domain_ndim, True)
 
     def _make_normal(self, shape: Any) -> Toeplitz:
-        lags = tuple(2 * n - 1 for n in self.image_shape)
-        xp, n = backend.namespace(self.points), backend.size(self.image_shape)
-        weights = backend.zeros((self.samples,), self.points) + 1.0 if self.weights is None else self.weights
-        transform = backend.NonUniformFFT(self.points, lags, EPS["float64"], weights)
-        return Toeplitz.from_kernel(transform.adjoint(xp.asarray(weights / n)))
+        """``t[l] = Σₘ w[m] / N exp(2πi kₘ·l)``, block by block: one transform of all lags takes 2ᵈ times the memory."""
+        sizes, ndim = self.image_shape, self.domain_ndim
+        xp = backend.namespace(self.points)
+        ones = backend.zeros((self.samples,), self.points) + 1.0
+        weights = backend.complex_of(
+            (ones if self.weights is None else self.weights) / math.prod(sizes), 0 * ones
+        )
+        transform = backend.NonUniformFFT(self.points, sizes, EPS["float64"], weights)
+        lags = tuple(2 * n - 1 for n in sizes)
+        kernel = backend.zeros((sizes[0], *lags[1:]), weights)
+        for negative in itertools.product((False, True), repeat=ndim - 1):
+            # The block's lags are 0 … n−1, or −n … −1, of which there is no −n.
+            first = (0, *(-n if below else 0 for n, below in zip(sizes[1:], negative, strict=True)))
+            shift = [n // 2 + start for n, start in zip(sizes, first, strict=True)]
+            turns = sum(self.points[:, axis] * float(lag) for axis, lag in enumerate(shift))
+            block = transform.adjoint(weights * xp.exp(2j * math.pi * backend.astype(turns, "complex128")))
+            taken = (slice(None), *(slice(1 if below else 0, None) for below in negative))
+            put = (
+                slice(n - 1) if below else slice(n - 1, None)
+                for n, below in zip(sizes[1:], negative, strict=True)
+            )
+            kernel[(slice(None), *put)] = block[taken]
+        # t[−l] = conj(t[l])
+        return Toeplitz.from_kernel(backend.concat([xp.conj(xp.flip(kernel[1:, ...])), kernel], 0))
 
     def _step_cost(self, shape: Any, dtype: str, transform: Any) -> Cost:
         ndim, wide = self.domain_ndim, backend.complex_name(dtype)

@@ -3,7 +3,10 @@
 import pickle
 import sys
 import threading
+import types
 
+import array_api_strict as xp
+import finufft
 import numpy as np
 import pytest
 from cases import raises
@@ -169,6 +172,48 @@ def test_plans_are_made_once_for_all_that_are_equal(monkeypatch):
     A(image((7, 8), "complex64"))
     assert len(made) == 3
     assert len(pickle.dumps(A)) < A.nbytes + 1000
+
+
+def test_parameters_of_another_library():
+    k, w, x = points(20, 3), np.random.default_rng(0).random(20), image((4, 3, 5))
+    foreign = NUFFT(xp.asarray(k), (4, 3, 5), xp.asarray(w))
+    A = NUFFT(k, (4, 3, 5), w)
+    for product in ("A", "A_adjoint_A"):
+        np.testing.assert_array_equal(getattr(foreign, product)(x), getattr(A, product)(x))
+        back = getattr(foreign, product)(xp.asarray(x))
+        np.testing.assert_allclose(np.from_dlpack(back), getattr(A, product)(x), atol=1e-14)
+
+
+class FakeCufinufft(types.ModuleType):
+    """cufinufft's own interface, on the CPU: what our code asks of it, and that it asks in the right order."""
+
+    class Plan:
+        def __init__(self, nufft_type, n_modes, n_trans, eps, isign, dtype, gpu_device_id):
+            assert (n_trans, gpu_device_id) == (1, 3)
+            self.plan = finufft.Plan(nufft_type, n_modes, n_trans, eps, isign, dtype)
+
+        def setpts(self, *columns):
+            self.plan.setpts(*columns)
+
+        def execute(self, data):
+            return self.plan.execute(np.ascontiguousarray(data))
+
+
+class OnDevice(np.ndarray):
+    """An array that says that it lies on a device."""
+
+    device = types.SimpleNamespace(id=3)
+
+
+def test_the_way_to_a_gpu_on_a_stand_in(monkeypatch):
+    """No GPU has run it; this holds the calls to cufinufft's signatures, and the results to finufft's."""
+    monkeypatch.setitem(sys.modules, "cufinufft", FakeCufinufft("cufinufft"))
+    monkeypatch.setattr("daskphys.backend.nufft.on_gpu", lambda x: isinstance(x, OnDevice))
+    k, x, y = points(30, 2), image((2, 6, 7)), image((2, 30), seed=2)
+    there = backend.NonUniformFFT(k, (6, 7), 1e-9, x.view(OnDevice))
+    here = backend.NonUniformFFT(k, (6, 7), 1e-9, x)
+    np.testing.assert_allclose(there.forward(x.view(OnDevice)), here.forward(x), atol=1e-7)
+    np.testing.assert_allclose(there.adjoint(y.view(OnDevice)), here.adjoint(y), atol=1e-7)
 
 
 def test_without_the_library(monkeypatch):
