@@ -200,7 +200,9 @@ def test_processes_under_a_guard(tmp_path):
     assert done.stdout == "2 (1, 3, 75, 64)\n"
 
 
-@pytest.mark.parametrize("family", ["convolution", "noise", "noncartesian", "radio", "tomography"])
+@pytest.mark.parametrize(
+    "family", ["convolution", "fluorescence", "multi_sensor", "noise", "noncartesian", "radio", "tomography"]
+)
 def test_operators(family, tmp_path):
     done = run(EXAMPLES / f"{family}.py", "--output", "out.png", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
