@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.optim import cg
 from daskphys.physics import NUFFT, NonCartesianMRI
-from daskphys.physics.mri import radial, radial_density
+from daskphys.physics.mri import birdcage_maps, radial, radial_density
 
 SIDE, COILS, SPOKES = 256, 8, 48
 
@@ -24,7 +24,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", default="noncartesian.png")
     output = parser.parse_args().output
-    x, maps = head(), ring_of_coils()
+    x = head()
+    maps = birdcage_maps(COILS, x.shape)
     k = radial(SPOKES, 2 * SIDE)
     w = radial_density(k, x.shape)
     A = NonCartesianMRI(k, maps, weights=w)
@@ -58,15 +59,6 @@ def head() -> np.ndarray:
     with cbook.get_sample_data("s1045.ima.gz") as file:
         slice_ = np.frombuffer(file.read(), np.uint16).reshape(SIDE, SIDE)
     return (slice_ / slice_.max()).astype(np.complex64)
-
-
-def ring_of_coils() -> np.ndarray:
-    """Maps of coils in a ring, each with a phase of its own, whose squares sum to one."""
-    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
-    angle = 2 * np.pi * np.arange(COILS)[:, None, None] / COILS
-    distance = np.hypot(x - 1.2 * np.cos(angle), y - 1.2 * np.sin(angle))
-    maps = np.exp(1j * (angle + x * np.sin(angle) - y * np.cos(angle))) / distance**1.5
-    return (maps / np.sqrt((abs(maps) ** 2).sum(0))).astype(np.complex64)
 
 
 def draw(

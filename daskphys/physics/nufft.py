@@ -7,6 +7,8 @@ import math
 import numbers
 from typing import Any
 
+import numpy as np
+
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.base import LinearPhysics
@@ -128,10 +130,12 @@ class NUFFT(LinearPhysics):
         return backend.complex_name(dtype)
 
     def _forward(self, x: Any) -> Any:
-        return self._scaled_samples(self._transform(x).forward(x))
+        y = self._transform(x).forward(x)
+        y *= self._roots(y)
+        return y
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self._transform(y).adjoint(self._scaled_samples(y))
+        return self._transform(y).adjoint(self._roots(y) * y)
 
     def _transform(self, image: Any) -> backend.NonUniformFFT:
         """The transform in the precision and on the device of `image`, one for all operators that equal this one."""
@@ -147,13 +151,13 @@ class NUFFT(LinearPhysics):
     def _accuracy(self, real: str) -> float:
         return EPS[real] if self.eps is None else float(self.eps)
 
-    def _scaled_samples(self, y: Any) -> Any:
-        """``√(w / N) y``."""
+    def _roots(self, y: Any) -> Any:
+        """``√(w / N)`` in the precision of `y`."""
         scale = 1 / math.sqrt(backend.size(self.image_shape))
         if self.weights is None:
-            return scale * y
+            return scale
         roots = backend.namespace(self.weights).sqrt(self.weights) * scale
-        return backend.like(roots, y, backend.real_name(backend.dtype_name(y))) * y
+        return backend.like(roots, y, backend.real_name(backend.dtype_name(y)))
 
     @property
     def _keeper(self) -> Any:
@@ -208,6 +212,13 @@ class NUFFT(LinearPhysics):
     def _summary(self) -> str:
         sizes = "×".join(map(str, self.image_shape))
         return f"{self.samples} samples of {sizes}{'' if self.weights is None else ', weighted'}"
+
+    def _thumbnails(self) -> list[tuple[str, Any]]:
+        if self.domain_ndim != 2:
+            return []
+        rows, columns = backend.to_numpy(self.points).T
+        counts, *_ = np.histogram2d(rows, columns, 64, ((-0.5, 0.5), (-0.5, 0.5)))
+        return [("where it samples", np.log1p(counts))]
 
 
 def _sizes(given: Any) -> tuple[int, ...]:

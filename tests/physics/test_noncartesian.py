@@ -1,5 +1,6 @@
 """Non-Cartesian MRI with several coils, against direct sums, and what a product with AᴴA takes."""
 
+import dask.array as da
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from daskphys.errors import ParameterError, ShapeError
 from daskphys.optim import cg, tikhonov
 from daskphys.physics import NUFFT, NonCartesianMRI
 from daskphys.physics.mri import kooshball, radial, radial_density
+from daskphys.testing import check_physics
 
 RNG = np.random.default_rng(0)
 K = radial(20, 24)
@@ -40,6 +42,16 @@ def test_the_direct_sum_of_a_volume():
     A = NonCartesianMRI(k, maps)
     np.testing.assert_allclose(A(x), direct(k, maps, x), atol=1e-11)
     np.testing.assert_allclose(A[1](x), direct(k, maps, x)[1], atol=1e-11)
+
+
+def test_maps_of_each_entry_of_a_batch():
+    maps, x = complex_normal(2, 3, 12, 11), complex_normal(2, 12, 11)
+    A = NonCartesianMRI(K, maps)
+    assert A(x).shape == (2, 3, 480)
+    for own, seen, y in zip(maps, x, A(x), strict=True):
+        np.testing.assert_allclose(y, direct(K, own, seen), atol=1e-11)
+    np.testing.assert_array_equal(A[1:](x), A(x)[:, 1:])
+    check_physics(A, [(2, 12, 11)], dtypes=["complex128"])
 
 
 def test_a_product_with_the_normal_operator_is_two_ffts_a_coil_and_no_gridding(monkeypatch):
@@ -93,6 +105,17 @@ def test_a_transform_that_is_there_already():
     assert A.trajectory is F
     assert NonCartesianMRI(K, MAPS, eps=1e-4) == A
     assert NonCartesianMRI(K, MAPS) != A
+
+
+def test_its_page_shows_the_trajectory_and_the_coils():
+    page = NonCartesianMRI(K, MAPS)._repr_html_()
+    assert page.count("data:image/png;base64,") == 5
+    lazy = NonCartesianMRI(K, da.from_array(MAPS, chunks=(1, 12, 11)))
+    assert lazy._repr_html_().count("data:image/png;base64,") == 1
+    assert repr(lazy) == "NonCartesianMRI(4 coils, 480 samples of 12×11)"
+    with raises(ParameterError, "maps in memory", "Dask", "distribute(A, ctx)"):
+        lazy(np.ones((12, 11)))
+    assert NUFFT(kooshball(3, 4), (4, 4, 4))._thumbnails() == []
 
 
 def test_tensors_as_parameters_and_images():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import InitVar
+from dataclasses import InitVar, replace
 from typing import Any
 
 from daskphys import backend, doors
@@ -13,6 +13,7 @@ from daskphys.physics.cost import Cost
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.mri.coils import CoilMaps, check_map_shape, checked_maps
 from daskphys.physics.nufft import NUFFT
+from daskphys.physics.spaces import Images, Sensors
 from daskphys.physics.value import value
 
 
@@ -112,15 +113,24 @@ class NonCartesianMRI(JoinedPhysics):
         """The coil's, before that of the samples."""
         return -2
 
+    @property
+    def domain(self) -> Images | Sensors:
+        """That of the maps, which may not be in memory yet."""
+        return replace(self._coils.domain, owner=self)
+
+    @property
+    def _coils(self) -> CoilMaps:
+        made = object.__new__(CoilMaps)  # the maps are checked, and are not copied
+        made.__dict__.update(maps=self.maps, ndim=self.trajectory.domain_ndim)
+        return made
+
     def _together(self) -> LinearPhysics:
         if doors.is_lazy(self.maps):
             raise ParameterError(
                 f"{self!r} expected maps in memory, got a Dask array: distribute(A, ctx) loads each coil's on its worker, or "
                 f"compute them first"
             )
-        coils = object.__new__(CoilMaps)  # the maps are checked, and are not copied
-        coils.__dict__.update(maps=self.maps, ndim=self.trajectory.domain_ndim)
-        made: LinearPhysics = self.trajectory @ coils
+        made: LinearPhysics = self.trajectory @ self._coils
         return made
 
     def _forward(self, x: Any) -> Any:
@@ -133,5 +143,5 @@ class NonCartesianMRI(JoinedPhysics):
         return f"{self.maps.shape[-self.trajectory.domain_ndim - 1]} coils, {self.trajectory._summary()}"
 
     def _thumbnails(self) -> list[tuple[str, Any]]:
-        shown = self.trajectory._thumbnails()
-        return shown if doors.is_lazy(self.maps) else shown + self._together()._thumbnails()
+        coils = [] if doors.is_lazy(self.maps) else self._coils._thumbnails()
+        return self.trajectory._thumbnails() + coils
