@@ -34,6 +34,7 @@ from daskphys.interop.tiling import SENSORS
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
+from daskphys.physics.blockdiagonal import BlockDiagonal
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal import NormalSum
 from daskphys.physics.normal_kind import has_closed_form
@@ -63,6 +64,13 @@ def apply(operator: Any, value: Any) -> Any:
             return apply(Gram(parts), value)
         case PseudoInverse(parent=Joined() as joined):
             return apply(PseudoInverse(joined.parts, operator.rtol), _split(joined, value))
+    match operator:  # arrays of their own, each with the chunks that it has
+        case BlockDiagonal():
+            return _each(operator, value)
+        case Adjoint(parent=BlockDiagonal(blocks=blocks)):
+            return _each([block.H for block in blocks], value)
+        case Gram(parent=BlockDiagonal(blocks=blocks)):
+            return _each([Gram(block) for block in blocks], value)
     if split(operator, value):
         for room in (tiles, pencils, pointwise):
             if (made := room.apply(operator, value)) is not None:
@@ -111,6 +119,11 @@ def apply(operator: Any, value: Any) -> Any:
         case Adjoint(parent=(StackedPhysics() | DistributedPhysics()) as physics):
             return _adjoint(physics, value)
     return _leaf(operator, value)
+
+
+def _each(blocks: Any, values: Measurements) -> Measurements:
+    """Each block of its own array."""
+    return Measurements(_of(i, block, own) for i, (block, own) in enumerate(zip(blocks, values, strict=True)))
 
 
 def _of(index: int, product: Any, value: Any) -> Any:

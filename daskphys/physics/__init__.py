@@ -1,8 +1,10 @@
 """Linear imaging operators; this room knows no Dask."""
 
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.blockdiagonal import block_diagonal, hstack
 from daskphys.physics.blur import Blur, gaussian_blur
 from daskphys.physics.downsampling import Downsampling, Upsampling
+from daskphys.physics.function import FunctionOperator
 from daskphys.physics.inpainting import Crop, Inpainting
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.matrix import MatrixOperator
@@ -52,6 +54,7 @@ __all__ = [
     "Downsampling",
     "FourierMultiplier",
     "GaussianNoise",
+    "FunctionOperator",
     "Identity",
     "Inpainting",
     "Interferometry",
@@ -76,8 +79,10 @@ __all__ = [
     "Tomography",
     "UniformNoise",
     "Upsampling",
+    "block_diagonal",
     "disk_blur",
     "gaussian_blur",
+    "hstack",
     "motion_blur",
     "pansharpening",
     "random_motion_blur",
