@@ -30,7 +30,7 @@ from daskphys.physics.parts import JoinedStack
 from daskphys.physics.weighted import WeightedGram
 
 #: Operators that need a cluster: the tests of `daskphys.distributed` hold them to the plain ones.
-ON_A_CLUSTER = ("DistributedGram", "DistributedJoined", "DistributedPhysics")
+ON_A_CLUSTER = ("DistributedBlockDiagonal", "DistributedGram", "DistributedJoined", "DistributedPhysics")
 
 IMAGES = ((9, 8), (2, 5, 6))
 CHANNELS = ((3, 8, 7), (2, 3, 5, 4))

@@ -7,7 +7,7 @@ that workers hold) alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from daskphys import backend
@@ -19,6 +19,7 @@ from daskphys.errors import ShapeError
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.tree import reduce_tree
 from daskphys.pairwise import PairwiseSum, Partial
+from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts, normal_parts
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.naming import naming
@@ -122,6 +123,30 @@ def gram(
     extra = (blocks.first, None, call, blocks.device)
     name = f"gram-{call}"
     return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
+
+
+def each(
+    builder: GraphBuilder,
+    call: str,
+    blocks: Blocks,
+    x: Mapping[tuple[int, int], Any],
+    product: Callable[[LinearPhysics, Any], Any],
+) -> list[Ref]:
+    """Tasks for ``product(sensor, its own array)``; ``x[start, stop]`` is the task that gives all arrays of a block."""
+    return [
+        builder.add(
+            (f"each-{call}", bound[0]),
+            run_each,
+            block,
+            x[bound],
+            call,
+            bound,
+            blocks.device,
+            product,
+            worker=home,
+        )
+        for bound, block, home in blocks
+    ]
 
 
 def normal(
@@ -235,6 +260,23 @@ def run_gram(
         if expected is not None:
             check_alike(block, [s._range_shape(tuple(x.shape)) for s in block], expected, bound[0])
         return gram_parts(block, _placed(x, device), bound[0], weights)
+
+
+def run_each(
+    block: Held,
+    x: Sequence[Any],
+    call: str,
+    bound: tuple[int, int],
+    device: str | None,
+    product: Callable[[LinearPhysics, Any], Any],
+) -> Measurements:
+    """Each sensor's product with an array of its own."""
+    with measured(call, bound):
+        made = []
+        for index, (sensor, own) in enumerate(zip(_whole(block), x, strict=True), bound[0]):
+            with naming(index, sensor):
+                made.append(product(sensor, _placed(own, device)))
+        return Parcel(_fetched(a, device) for a in made)
 
 
 def run_normal(

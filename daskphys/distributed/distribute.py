@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, overload
 
+from daskphys.distributed.blockdiagonal import DistributedBlockDiagonal, placed
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.given import recipe_of
 from daskphys.distributed.joined import DistributedJoined, parts_recipe
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.errors import ParameterError, checks_keywords, describe
-from daskphys.physics.base import LinearPhysics
+from daskphys.physics.base import Adjoint, LinearPhysics
+from daskphys.physics.blockdiagonal import BlockDiagonal
 from daskphys.physics.parts import Joined
 from daskphys.physics.stack import StackedPhysics
 
@@ -34,6 +36,14 @@ def distribute(
     num_operators: int | None = None,
     parameters: Any = None,
 ) -> DistributedPhysics: ...
+@overload
+def distribute(
+    A: BlockDiagonal, ctx: DistributedContext, *, chunks: Any = "auto", replicas: int = 1
+) -> DistributedBlockDiagonal: ...
+@overload
+def distribute(
+    A: Adjoint, ctx: DistributedContext, *, chunks: Any = "auto", replicas: int = 1
+) -> LinearPhysics: ...
 @checks_keywords
 def distribute(
     A: Any,
@@ -43,12 +53,12 @@ def distribute(
     replicas: int = 1,
     num_operators: int | None = None,
     parameters: Any = None,
-) -> DistributedPhysics | DistributedJoined:
+) -> Any:
     """Place the sensors of a stacked operator on the workers of `ctx`.
 
     Parameters
     ----------
-    A : StackedPhysics, operator with a sensor axis, list of operators, or callable
+    A : StackedPhysics, operator with a sensor axis, BlockDiagonal, an adjoint of these, list of operators, or callable
         The stack; an operator that can be sliced along its sensor axis (coils, angles), whose parameters along it may
         be Dask arrays, which are loaded on the workers; or a factory: ``A(index)``, or ``A(index, parameter, …)``, returns the operator of one
         sensor and is called on the worker that gets it.
@@ -69,7 +79,7 @@ def distribute(
 
     Returns
     -------
-    DistributedPhysics or DistributedJoined
+    DistributedPhysics, DistributedJoined, DistributedBlockDiagonal, or an adjoint of them
         An operator with the same methods, and the same bits, as the plain one.  Its multiples, sums and
         products are distributed operators of their own, whose sensors are sent when they are made.
 
@@ -104,12 +114,18 @@ def distribute(
         raise ParameterError(
             f"distribute expected a DistributedContext, got {describe(ctx)}: write DistributedContext(client=…)"
         )
+    if isinstance(A, Joined | BlockDiagonal | Adjoint) and (
+        parameters is not None or num_operators not in (None, *([] if isinstance(A, Adjoint) else [len(A)]))
+    ):
+        raise ParameterError(
+            f"distribute got {A!r}, whose sensors have their parameters, and num_operators={num_operators} or parameters "
+            f"beside it: give these with a factory alone"
+        )
+    if isinstance(A, Adjoint):
+        return distribute(A.parent, ctx, chunks=chunks, replicas=replicas).H
+    if isinstance(A, BlockDiagonal):
+        return placed(A, ctx, chunks, replicas)
     if isinstance(A, Joined):
-        if parameters is not None or num_operators not in (None, len(A)):
-            raise ParameterError(
-                f"distribute got {A!r}, whose {len(A)} sensors have their parameters, and num_operators="
-                f"{num_operators} or parameters beside it: give these with a factory alone"
-            )
         recipe = parts_recipe(A, ctx.client.get)
         parts = DistributedPhysics(recipe, ctx, chunks, replicas)
         return DistributedJoined(parts, A.counts, A.sensor_axis, noise_model=A.noise_model)

@@ -180,7 +180,7 @@ class Guard:
         MemoryPlanError
             With what the worst worker would need, what it may have, and three ways out.
         """
-        if value is None:
+        if value is None or method.partition(" ")[0] not in ADDS:
             return
         if isinstance(value, Measurements):  # the door has seen that all belong to one image
             first = self._stack.recipe.alike(0, 1)[0]
@@ -199,8 +199,8 @@ class Guard:
         beside: int = 0,
     ) -> None:
         """`check` for an image of this shape, where the argument has this dtype."""
-        add = ADDS.get(method.partition(" ")[0])
-        if add is None or not any(w.memory for w in workers.values()):
+        add = ADDS[method.partition(" ")[0]]
+        if not any(w.memory for w in workers.values()):
             return
         account = self._priced(method, blocks, workers, add, shape, dtype)
         root = {blocks.homes[0]: beside}

@@ -105,7 +105,11 @@ class BlockDiagonal(LinearPhysics):
             return self.blocks[index]
         if not self.blocks[index]:
             raise ParameterError(f"a slice of {self!r} expected at least one block, got none")
-        return BlockDiagonal(self.blocks[index])
+        return self._made(self.blocks[index])
+
+    def _made(self, blocks: tuple[LinearPhysics, ...]) -> BlockDiagonal:
+        """An operator of other blocks, which lives where this one does."""
+        return BlockDiagonal(blocks)
 
     def __iter__(self) -> Iterator[LinearPhysics]:
         return iter(self.blocks)
@@ -117,17 +121,17 @@ class BlockDiagonal(LinearPhysics):
             if len(other) != len(self):
                 raise ShapeError(f"{self!r} @ {other!r}: expected {len(self)} operators, got {len(other)}")
             made = tuple(a @ b for a, b in zip(self, other, strict=True))
-            return BlockDiagonal(made) if isinstance(other, BlockDiagonal) else StackedPhysics(made)
+            return self._made(made) if isinstance(other, BlockDiagonal) else StackedPhysics(made)
         return super().__matmul__(other)
 
     def _scaled(self, number: complex) -> BlockDiagonal:
-        return BlockDiagonal(tuple(number * block for block in self))
+        return self._made(tuple(number * block for block in self))
 
     def _merge(self, other: Any) -> BlockDiagonal | None:
         if not isinstance(other, BlockDiagonal):
             return None
         check_as_many(self, other)
-        return BlockDiagonal(tuple(a + b for a, b in zip(self, other, strict=True)))
+        return self._made(tuple(a + b for a, b in zip(self, other, strict=True)))
 
     # -- shapes --------------------------------------------------------------------------------------------
 
@@ -166,27 +170,25 @@ class BlockDiagonal(LinearPhysics):
                 made.append(call(block, *own))
         return tuple(made)
 
-    def _products(self, call: Callable[..., Any], *arguments: Any) -> Measurements:
-        """The same for products, side by side where threads are left."""
+    def _products(self, product: Callable[[LinearPhysics, Any], Any], x: Any) -> Measurements:
+        """A product of each block with its own array, side by side where threads are left."""
 
-        def one(item: tuple[int, LinearPhysics, *tuple[Any, ...]]) -> Any:
-            index, block, *own = item
+        def one(item: tuple[int, tuple[LinearPhysics, Any]]) -> Any:
+            index, (block, own) = item
             with naming(index, block):
-                return call(block, *own)
+                return product(block, own)
 
-        items = [(i, *item) for i, item in enumerate(zip(self.blocks, *arguments, strict=True))]
-        first = arguments[0][0]
-        size = 0 if backend.on_gpu(first) else min(backend.size(a.shape) for a in arguments[0])
-        return Measurements(backend.spread(one, items, size))
+        size = 0 if backend.on_gpu(x[0]) else min(backend.size(a.shape) for a in x)
+        return Measurements(backend.spread(one, list(enumerate(zip(self.blocks, x, strict=True))), size))
 
     def _forward(self, x: Any) -> Measurements:
-        return self._products(lambda block, own: block._forward(own), x)
+        return self._products(forward, x)
 
     def _adjoint(self, y: Any, shape: Any) -> Measurements:
-        return self._products(lambda block, own, domain: block._adjoint(own, domain), y, shape)
+        return self._products(adjoint, y)
 
     def _gram(self, x: Any) -> Measurements:
-        return self._products(_gram, x)
+        return self._products(gram, x)
 
     # -- AᴴA, inverses and norms ---------------------------------------------------------------------------
 
@@ -195,7 +197,7 @@ class BlockDiagonal(LinearPhysics):
         shape = self._image_shape(shape)
         if weights is not None:
             return super().normal(shape, weights)
-        return BlockDiagonal(self._each(lambda block, own: block.normal(own), shape))
+        return self._made(self._each(lambda block, own: block.normal(own), shape))
 
     normal.__doc__ = LinearPhysics.normal.__doc__
 
@@ -206,11 +208,11 @@ class BlockDiagonal(LinearPhysics):
 
     def inv(self, lam: float) -> LinearPhysics:
         """(A + lam I)⁻¹, of self-adjoint blocks that have a closed form of it."""
-        return BlockDiagonal(self._each(lambda block: block.inv(lam)))
+        return self._made(self._each(lambda block: block.inv(lam)))
 
     def pinv(self, rtol: float | None = None) -> LinearPhysics:
         """A⁺, of self-adjoint blocks that have a closed form of it: singular values are cut block by block."""
-        return BlockDiagonal(self._each(lambda block: block.pinv(rtol)))
+        return self._made(self._each(lambda block: block.pinv(rtol)))
 
     def norm(self) -> float:
         """The largest singular value, of blocks that have a closed form of it."""
@@ -220,7 +222,7 @@ class BlockDiagonal(LinearPhysics):
     def A_dagger(self, y: Any, rtol: float | None = None) -> Any:
         if rtol is not None:
             rtol = check_rtol(f"{self!r}.A_dagger", rtol)
-        return doors.apply(BlockDiagonal(tuple(PseudoInverse(block, rtol) for block in self)), y)
+        return doors.apply(self._made(tuple(PseudoInverse(block, rtol) for block in self)), y)
 
     A_dagger.__doc__ = LinearPhysics.A_dagger.__doc__
 
@@ -247,6 +249,16 @@ class BlockDiagonal(LinearPhysics):
         return f"{', '.join(names)}{', …' if len(self) > 3 else ''}"
 
 
-def _gram(block: LinearPhysics, x: Any) -> Any:
+def forward(block: LinearPhysics, x: Any) -> Any:
+    """A x."""
+    return block._forward(x)
+
+
+def adjoint(block: LinearPhysics, y: Any) -> Any:
+    """Aᴴ y."""
+    return block._adjoint(y, block._domain_shape(shape_of(y)))
+
+
+def gram(block: LinearPhysics, x: Any) -> Any:
     """AᴴA x, by the merged normal operator where there is one."""
     return block._gram(x) if block.normal_kind is None else block._normal(shape_of(x))._forward(x)

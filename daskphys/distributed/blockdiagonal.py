@@ -1,0 +1,73 @@
+"""Block-diagonal operators on a cluster: each block is on a worker, and its array goes there and comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from daskphys import backend
+from daskphys.distributed import calls
+from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.physics import DistributedPhysics
+from daskphys.distributed.recipes import StackRecipe
+from daskphys.distributed.report import Report
+from daskphys.graph.builder import GraphBuilder, Ref
+from daskphys.physics.base import LinearPhysics
+from daskphys.physics.blockdiagonal import BlockDiagonal
+from daskphys.physics.measurements import Measurements
+from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.value import value
+
+
+@value
+class DistributedBlockDiagonal(BlockDiagonal):
+    """A block-diagonal operator whose blocks live on the workers of a cluster; made by `distribute`.
+
+    It has the methods of the plain operator and the same bits.  `held` has the blocks on the workers, in the order of
+    `blocks`; its own products, of one image, mean nothing here.
+    """
+
+    held: DistributedPhysics
+
+    @property
+    def ctx(self) -> DistributedContext:
+        """The cluster."""
+        return self.held.ctx
+
+    @property
+    def placement(self) -> dict[Any, list[int]]:
+        """Worker → the blocks that it holds now."""
+        return self.held.placement
+
+    @property
+    def local_indexes(self) -> list[int]:
+        """The blocks that this client commands: all of them."""
+        return self.held.local_indexes
+
+    def to(self, device: Any) -> DistributedBlockDiagonal:
+        """Itself, where `device` is its context's."""
+        self.held.to(device)
+        return self
+
+    def report(self) -> Report:
+        """What the last call did, by block and worker."""
+        return self.held.report()
+
+    def _made(self, blocks: tuple[LinearPhysics, ...]) -> BlockDiagonal:
+        return placed(BlockDiagonal(blocks), self.ctx, "auto", self.held.holding.replicas)
+
+    def _products(self, product: Callable[[LinearPhysics, Any], Any], x: Any) -> Measurements:
+        def add(builder: GraphBuilder, call: str, blocks: calls.Blocks, parts: Any) -> list[Ref]:
+            return calls.each(builder, call, blocks, parts, product)
+
+        made = self.held.runner.run(f"block by block {product.__name__}", x, add)
+        return Measurements(backend.like(a, x[0]) for block in made for a in block)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return self.held._rows()
+
+
+def placed(A: BlockDiagonal, ctx: DistributedContext, chunks: Any, replicas: int) -> DistributedBlockDiagonal:
+    """The blocks of an operator on the workers of `ctx`."""
+    held = DistributedPhysics(StackRecipe(StackedPhysics(A.blocks)), ctx, chunks, replicas)
+    return DistributedBlockDiagonal(A.blocks, held)

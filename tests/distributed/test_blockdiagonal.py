@@ -1,0 +1,91 @@
+"""Block-diagonal operators and horizontal stacks on a cluster."""
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from daskphys import optim
+from daskphys.distributed import distribute
+from daskphys.errors import ParameterError, SensorError, ShapeError
+from daskphys.physics import (
+    Blur,
+    Downsampling,
+    FunctionOperator,
+    MatrixOperator,
+    Measurements,
+    block_diagonal,
+    gaussian_blur,
+    hstack,
+)
+from tests.cases import raises
+
+_rng = np.random.default_rng(0)
+M = _rng.standard_normal((7, 5)).astype(np.float32)
+BLOCKS = block_diagonal(
+    Blur(gaussian_blur(1.0)),
+    MatrixOperator(M),
+    Downsampling("bilinear", 2),
+    FunctionOperator(lambda x: x[::-1], lambda y: y[::-1], 6, 6),
+)
+SHAPES = ((3, 12, 10), (3, 5), (3, 8, 6), (3, 6))
+
+
+def inputs():
+    return Measurements(_rng.random(shape, dtype=np.float32) for shape in SHAPES)
+
+
+def same(got, expected):
+    assert isinstance(got, Measurements)
+    for a, b in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_bits_of_the_plain_operator(processes):
+    A, x = BLOCKS, inputs()
+    D, y = distribute(A, processes), A(x)
+    same(D(x), y)
+    same(D.A_adjoint(y), A.A_adjoint(y))
+    same(D.A_adjoint_A(x), A.A_adjoint_A(x))
+    same((2 * D - D[:])(x), (2 * A - A)(x))
+    same(D[1:3](x[1:3]), y[1:3])
+    assert sorted(i for held in D.placement.values() for i in held) == D.local_indexes == [0, 1, 2, 3]
+    assert len(D.placement) == 2
+    assert D.report().method == "block by block gram"
+    assert D.nbytes == A.nbytes
+    same(optim.cg(D, y, rtol=1e-3), optim.cg(A, y, rtol=1e-3))
+    same(D[:2].A_dagger(y[:2]), A[:2].A_dagger(y[:2]))
+    with processes.client.as_current():
+        same([a.compute() for a in D([da.from_array(a, chunks=(2, *a.shape[1:])) for a in x])], y)
+
+
+def test_hstack_is_the_adjoint_of_a_stack_there_too(processes):
+    A = hstack(MatrixOperator(M), MatrixOperator(M[:, :2]), MatrixOperator(M[:, ::-1]))
+    D = distribute(A, processes)
+    x = Measurements(_rng.random((3, n), dtype=np.float32) for n in (5, 2, 5))
+    y = A(x)
+    np.testing.assert_array_equal(D(x), y)
+    same(D.A_adjoint(y), A.A_adjoint(y))
+    assert sorted(i for held in D.H.placement.values() for i in held) == [0, 1, 2]
+
+
+def test_errors_name_the_block(threads):
+    def fails(x):
+        raise OSError("the disk is full")
+
+    D = distribute(block_diagonal(MatrixOperator(M), FunctionOperator(fails, fails, 3, 3)), threads)
+    with raises(SensorError, "sensor 1", "the disk is full"):
+        D([np.ones(5), np.ones(3)])
+    with raises(ShapeError, "(5,)", "(4,)"):
+        D([np.ones(4), np.ones(3)])
+    with raises(ParameterError, "BlockDiagonal", "factory alone"):
+        distribute(BLOCKS, threads, num_operators=3)
+    with raises(ParameterError, "stack(A, B, …)"):
+        distribute(Blur(gaussian_blur(1.0)).H, threads)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex64"])
+def test_dtypes(threads, dtype):
+    A = block_diagonal(MatrixOperator(M), 1j * MatrixOperator(M))
+    D, x = distribute(A, threads), [np.ones((2, 5), dtype), np.ones(5, dtype)]
+    same(D(x), A(x))
+    assert [a.dtype for a in D(x)] == [a.dtype for a in A(x)]
