@@ -140,6 +140,12 @@ def parts_recipe(A: Joined, get: Any) -> Recipe:
     return FactoryRecipe(Makers(factory, Parameters(arrays), get), len(counts), unlike)
 
 
+def sensor_axis(A: Joined, parts: DistributedPhysics) -> int:
+    """The sensor axis: as the operator says it, else as its parts on workers tell, for its parameters may be there alone."""
+    by_rule = type(A).sensor_axis is Joined.sensor_axis
+    return -parts.range.ndim if by_rule else A.sensor_axis
+
+
 def _by_part(field: Any, axis: int, n: int) -> Any:
     """A parameter as an array (part, sensor of the part, …); the last part is filled up with zeros."""
     if not isinstance(field, da.Array):

@@ -12,6 +12,8 @@ from daskphys.physics.checks import check_rtol
 from daskphys.physics.cost import Cost, all_of
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.naming import naming
+from daskphys.physics.noise.adding import SensorNoise
+from daskphys.physics.noise.model import NoiseModel, Seeds
 from daskphys.physics.spaces import Images, Sensors, check_as_many, shape_of
 from daskphys.physics.stack import StackedPhysics, stack
 from daskphys.physics.value import value
@@ -90,6 +92,13 @@ class BlockDiagonal(LinearPhysics):
     """
 
     blocks: tuple[LinearPhysics, ...]
+
+    def __post_init__(self) -> None:
+        if self.noise_model is not None:
+            raise ParameterError(
+                f"a block-diagonal operator expected no noise model, for each block has its own, got {self.noise_model!r}: "
+                f"write block_diagonal(A, B, …).with_noise(model)"
+            )
 
     @property
     def physics_list(self) -> list[LinearPhysics]:
@@ -189,6 +198,25 @@ class BlockDiagonal(LinearPhysics):
 
     def _gram(self, x: Any) -> Measurements:
         return self._products(gram, x)
+
+    # -- noise: each block has its own -----------------------------------------------------------------------
+
+    @property
+    def _noise_models(self) -> tuple[NoiseModel | None, ...]:
+        models = tuple(block.noise_model for block in self)
+        return models if any(models) else ()
+
+    def _noisy(self, x: Any, seeds: Seeds) -> Measurements:
+        return Measurements(SensorNoise(seeds).added(self, self._forward(x)))
+
+    @property
+    def _noiseless(self) -> BlockDiagonal:
+        return self  # what the algebra makes, it makes of the blocks
+
+    def with_noise(self, noise_model: NoiseModel | None) -> BlockDiagonal:
+        if noise_model is None and not self._noise_models:
+            return self
+        return self._made(tuple(block.with_noise(noise_model) for block in self))
 
     # -- AᴴA, inverses and norms ---------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import numpy as np
 from daskphys import backend
 from daskphys.errors import DtypeError, ParameterError, ShapeError, UnsupportedArrayError, describe
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.noise.model import NoiseModel
 from daskphys.physics.value import Value, value
 
 Shape = tuple[int, ...]
@@ -135,6 +136,7 @@ class FunctionOperator(LinearPhysics):
         *,
         domain_shape: int | Shape | None = None,
         measurement_shape: int | Shape | None = None,
+        noise_model: NoiseModel | None = None,
     ) -> None:
         for name, function in (("forward", forward), ("adjoint", adjoint)):
             if not callable(function):
@@ -148,6 +150,7 @@ class FunctionOperator(LinearPhysics):
             measurement_shape=_checked("range", range, measurement_shape),
             batched=bool(batched),
             makes_complex=bool(makes_complex),
+            noise_model=noise_model,
         )
 
     @property

@@ -6,11 +6,12 @@ import pytest
 
 from daskphys import optim
 from daskphys.distributed import distribute
-from daskphys.errors import ParameterError, SensorError, ShapeError
+from daskphys.errors import FallbackWarning, ParameterError, SensorError, ShapeError
 from daskphys.physics import (
     Blur,
     Downsampling,
     FunctionOperator,
+    GaussianNoise,
     MatrixOperator,
     Measurements,
     block_diagonal,
@@ -52,10 +53,13 @@ def test_the_bits_of_the_plain_operator(processes):
     assert len(D.placement) == 2
     assert D.report().method == "block by block gram"
     assert D.nbytes == A.nbytes
-    same(optim.cg(D, y, rtol=1e-3), optim.cg(A, y, rtol=1e-3))
+    with pytest.warns(FallbackWarning, match="at each iteration"):  # there is no engine of its own for them
+        same(optim.cg(D, y, rtol=1e-3), optim.cg(A, y, rtol=1e-3))
+    noisy = A.with_noise(GaussianNoise(0.1))
+    same(D.with_noise(GaussianNoise(0.1))(x, seed=3), noisy(x, seed=3))
     same(D[:2].A_dagger(y[:2]), A[:2].A_dagger(y[:2]))
     with processes.client.as_current():
-        same([a.compute() for a in D([da.from_array(a, chunks=(2, *a.shape[1:])) for a in x])], y)
+        same(D(x.map(lambda a: da.from_array(a, chunks=(2, *a.shape[1:])))).map(lambda a: a.compute()), y)
 
 
 def test_hstack_is_the_adjoint_of_a_stack_there_too(processes):

@@ -10,6 +10,7 @@ from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics import (
     Blur,
     Diagonal,
+    GaussianNoise,
     MatrixOperator,
     Measurements,
     block_diagonal,
@@ -17,6 +18,7 @@ from daskphys.physics import (
     hstack,
     stack,
 )
+from daskphys.physics.blockdiagonal import BlockDiagonal
 from tests.cases import raises
 
 _rng = np.random.default_rng(3)
@@ -81,6 +83,22 @@ def test_closed_forms_are_those_of_the_blocks():
     assert not BLOCKS.normal(inputs().shapes).closed_form
     solved = optim.cg(A, A(x), rtol=1e-10)
     np.testing.assert_allclose(flat(A(solved)), flat(A(x)), rtol=1e-4)
+
+
+def test_each_block_has_its_own_noise():
+    x = inputs()
+    noisy = BLOCKS.with_noise(GaussianNoise(0.5))
+    y = noisy(x, seed=1)
+    np.testing.assert_array_equal(flat(noisy(x, seed=1)), flat(y))
+    noise = flat(y) - flat(BLOCKS(x))
+    assert len(set(noise)) == len(noise)
+    assert noisy[1].noise_model == GaussianNoise(0.5)
+    np.testing.assert_array_equal(flat(noisy.A(x)), flat(BLOCKS(x)))
+    for got, expected in zip(noisy([da.from_array(a) for a in x], seed=1), y, strict=True):
+        np.testing.assert_array_equal(got.compute(), expected)
+    assert BLOCKS.with_noise(None) is BLOCKS
+    with raises(ParameterError, "no noise model", "with_noise(model)"):
+        BlockDiagonal(BLOCKS.blocks, noise_model=GaussianNoise(0.5))
 
 
 def test_lazy_arrays_each_with_its_own_chunks():
