@@ -92,7 +92,7 @@ def apply(operator: Any, value: Any) -> Any:
                     w * _of(i, Gram(s), value) for i, (w, s) in enumerate(zip(weights, stack, strict=True))
                 )
     match operator:
-        case Composed():
+        case Composed() if operator.convolution is None or split(operator, value):
             return apply(operator.left, apply(operator.right, value))
         case Scaled():
             return operator.factor * apply(operator.parent, value)
@@ -108,7 +108,7 @@ def apply(operator: Any, value: Any) -> Any:
             return apply(parent.H, apply(parent, value))
         case PseudoInverse(parent=parent) if _inverts(parent):
             return _pseudo_inverse(operator, value)
-        case Adjoint(parent=Composed() as product):
+        case Adjoint(parent=Composed() as product) if product.convolution is None or split(operator, value):
             return apply(product.right.H, apply(product.left.H, value))
         case Adjoint(parent=Scaled() as multiple):
             if multiple.parent.of_real_images or multiple.parent.gives_real:

@@ -7,7 +7,7 @@ import pytest
 from interop.products import CHUNKS, COMPLEX, INNER, PRODUCTS, Mirror, check_lazy, source
 
 from daskphys.backend import fft, threads_left
-from daskphys.physics import Blur, LinearPhysics, stack, value
+from daskphys.physics import Blur, Downsampling, LinearPhysics, Shift, gaussian_blur, stack, value
 
 
 @pytest.fixture
@@ -46,6 +46,20 @@ def test_dtypes(operator, x, dtype):
     x = x.astype(dtype) * (1 + 1j if dtype.startswith("c") else 1)
     X = da.from_array(x.astype(dtype), chunks=CHUNKS)
     check_lazy(operator.A_adjoint(operator(X)), operator.A_adjoint(operator(x.astype(dtype))))
+
+
+def test_a_product_of_convolutions_is_one_task_a_chunk(x, X):
+    """As it is one step where arrays are in memory; on parts of images it is two."""
+    frame = Downsampling("bilinear", 2) @ Blur(gaussian_blur(0.7)) @ Shift((0.5, -0.25))
+    even, Even = x[..., :12, :10], X[..., :12, :10]
+    for product in (frame, frame.H @ frame, stack(frame, Blur(gaussian_blur(0.5)) @ frame)):
+        check_lazy(product(Even), product(even))
+    y, Y = frame(even), frame(Even)
+    check_lazy(frame.A_adjoint(Y), frame.A_adjoint(y))
+    check_lazy(frame.A_dagger(Y), frame.A_dagger(y))
+    check_lazy(frame.A_adjoint_A(Even), frame.A_adjoint_A(even))
+    small = Blur(gaussian_blur(0.7)) @ Blur(gaussian_blur(0.5))
+    np.testing.assert_allclose(small(Even.rechunk({-1: 5})).compute(), small(even), rtol=1e-5)
 
 
 def test_vjp_and_norm_need_no_element(operator, x, X, never_computes):
