@@ -9,7 +9,6 @@ from typing import Any
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, describe
 from daskphys.physics.base import LinearPhysics
-from daskphys.physics.cost import Cost
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.mri.coils import CoilMaps, check_map_shape, checked_maps
 from daskphys.physics.nufft import NUFFT
@@ -132,12 +131,6 @@ class NonCartesianMRI(JoinedPhysics):
             )
         made: LinearPhysics = self.trajectory @ self._coils
         return made
-
-    def _forward(self, x: Any) -> Any:
-        return self._together()._forward(x)  # into one array; the parts' have to be joined
-
-    def _cost(self, shape: Any, dtype: str) -> Cost:
-        return self._together()._cost(shape, dtype)
 
     def _summary(self) -> str:
         return f"{self.maps.shape[-self.trajectory.domain_ndim - 1]} coils, {self.trajectory._summary()}"
