@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daskphys import optim
-from daskphys.errors import DtypeError, ParameterError, ShapeError
+from daskphys.errors import DtypeError, FallbackWarning, ParameterError, ShapeError
 from daskphys.physics import Interferometry, Toeplitz, stack
 from daskphys.physics.radio import (
     VLA_LATITUDE,
     VLA_LONGITUDE,
     briggs_weights,
     enu_to_equatorial,
+    interferometry,
     itrf_to_equatorial,
     natural_weights,
     uniform_weights,
@@ -310,6 +311,23 @@ GOOD = {"uvw": coordinates(5), "cell_size": CELL, "image_shape": (32, 32)}
 def test_bad_parameters(bad, error, parts):
     with raises(error, "Interferometry expected", *parts):
         Interferometry(**{**GOOD, **bad})
+
+
+def test_real_visibilities_are_visibilities(rng):
+    A = Interferometry(**GOOD)
+    y = rng.random(5, dtype=np.float32)
+    back = A.A_adjoint(y)
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(back, A.A_adjoint(y + 0j))
+
+
+def test_an_image_on_a_gpu_goes_there_and_back_with_one_warning(monkeypatch):
+    monkeypatch.setattr(interferometry.backend, "on_gpu", lambda x: True)
+    interferometry._warn_of_gpu.cache_clear()
+    A = Interferometry(**GOOD)
+    with pytest.warns(FallbackWarning, match="ducc0 on the CPU"):
+        A(np.ones((32, 32)))
+    A(np.ones((32, 32)))  # pytest makes a second one an error
 
 
 def test_bad_arguments():

@@ -69,10 +69,8 @@ def solve(
         expected=operator.recipe.expected(tuple(shape)),
     )
     settle(ctx.client)
-    image = np.broadcast_to(np.zeros((), backend.dtype_name(given[0])), shape)
-    vectors = (
-        getattr(solver, "vectors", 1) * image.nbytes * (2 if form.wide and image.dtype.kind == "f" else 1)
-    )
+    image = np.broadcast_to(np.zeros((), operator._adjoint_dtype(backend.dtype_name(given[0]))), shape)
+    vectors = getattr(solver, "vectors", 1) * image.nbytes
     blocks, workers = operator.holding.groups(), operator.holding.workers
     for method, value in ((f"A_adjoint in {title}", y), (f"A_adjoint_A in {title}", image)):
         operator.runner.guard.check(method, blocks, workers, value, beside=vectors)
