@@ -128,7 +128,7 @@ class Visibilities(LinearPhysics):
 
     @functools.cached_property
     def _with_w(self) -> bool:
-        return self.wterm and bool(np.any(backend.to_numpy(self.points)[:, 2]))
+        return _has_w(self.points, self.wterm)
 
     # -- AᴴA --------------------------------------------------------------------------------------------------
 
@@ -260,7 +260,7 @@ class Interferometry(JoinedPhysics):
         host = backend.to_numpy(uvw)
         waves = 1.0 if frequencies is None else float(backend.to_numpy(frequencies).max()) / LIGHT
         coordinates.check_nyquist(host[:, :2] * waves, cell, owner, metres=frequencies is not None)
-        if self.wterm and np.any(host[:, 2]):
+        if _has_w(uvw, self.wterm):
             coordinates.check_horizon(cell, shape, owner)
         if self.eps is not None and not (
             isinstance(self.eps, numbers.Real) and _FINEST <= float(self.eps) < 1
@@ -280,13 +280,24 @@ class Interferometry(JoinedPhysics):
 
     @property
     def sensors_a_part(self) -> int:  # type: ignore[override]
-        """Rows that are evaluated together: as many visibilities as half the pixels, or 2¹⁴ for small images.
+        """About how many rows are evaluated together: as many visibilities as pixels, without w as half of them.
 
-        The FFT of a run is then a tenth of its work.
+        (2¹⁴ at least.)  The FFTs of a run are then a tenth of its work.
         """
         pixels = backend.size(self.image_shape)
         channels = 1 if self.frequencies is None else int(self.frequencies.shape[0])
-        return max(1, max(_TOGETHER, 1 << (pixels // 2 - 1).bit_length()) // channels)
+        return max(1, max(_TOGETHER, pixels if self._with_w else pixels // 2) // channels)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Runs of equal lengths: a short one at the end would cost as many FFTs as the others."""
+        rows = len(self)
+        runs = max(1, round(rows / self.sensors_a_part))
+        return tuple(rows * (i + 1) // runs - rows * i // runs for i in range(runs))
+
+    @functools.cached_property
+    def _with_w(self) -> bool:
+        return _has_w(self.uvw, self.wterm)
 
     def _together(self) -> Visibilities:
         xp = backend.namespace(self.uvw)
@@ -347,6 +358,11 @@ class Interferometry(JoinedPhysics):
     def _summary(self) -> str:
         rows = (len(self),)
         return _summary(self, rows if self.frequencies is None else (*rows, int(self.frequencies.shape[0])))
+
+
+def _has_w(points: Any, wterm: bool) -> bool:
+    """Whether the third coordinate, w, is anywhere other than 0 and counts."""
+    return wterm and bool(np.any(backend.to_numpy(points)[:, 2]))
 
 
 def _summary(operator: Visibilities | Interferometry, samples: tuple[int, ...]) -> str:
