@@ -302,4 +302,6 @@ def as_parameter(value: Any, owner: str, name: str, *, double: bool = True) -> A
         )
     if not double and kind in FLOATS:
         return frozen(check_floating(array, owner))
+    if not double and kind == "bool":
+        return frozen(astype(array, "float32"))
     return frozen(astype(array, "complex128" if kind.startswith("complex") else "float64"))

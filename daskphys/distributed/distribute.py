@@ -8,7 +8,7 @@ from typing import Any, overload
 from daskphys.distributed.blockdiagonal import DistributedBlockDiagonal, placed
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.given import recipe_of
-from daskphys.distributed.joined import DistributedJoined, parts_recipe, sensor_axis
+from daskphys.distributed.joined import DistributedJoined, parts_recipe
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.errors import ParameterError, checks_keywords, describe
 from daskphys.physics.base import Adjoint, LinearPhysics
@@ -128,5 +128,5 @@ def distribute(
     if isinstance(A, Joined):
         recipe = parts_recipe(A, ctx.client.get)
         parts = DistributedPhysics(recipe, ctx, chunks, replicas)
-        return DistributedJoined(parts, A.counts, sensor_axis(A, parts), noise_model=A.noise_model)
+        return DistributedJoined(parts, A.counts, A.own_sensor_axis, noise_model=A.noise_model)
     return DistributedPhysics(recipe_of(A, num_operators, parameters, ctx.client.get), ctx, chunks, replicas)

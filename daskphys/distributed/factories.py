@@ -93,6 +93,11 @@ def keep_block(block: StackedPhysics) -> StackedPhysics:
     return block
 
 
+def keep_factory(factory: Factory) -> Factory:
+    """The factory of all blocks."""
+    return factory
+
+
 def make_block(factory: Factory, start: int, stop: int, *parameters: Any) -> StackedPhysics:
     """The recipe of a block that a factory makes; each of `parameters` holds the block's sensors in front."""
     for number, parameter in enumerate(parameters):

@@ -18,7 +18,7 @@ from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.factories import keep_block
 from daskphys.distributed.facts import Facts
 from daskphys.distributed.memory import check_operators
-from daskphys.distributed.recipes import Recipe, StackRecipe
+from daskphys.distributed.recipes import Recipe, StackRecipe, quiet_about_size
 from daskphys.distributed.waiting import until_done, wait_here
 from daskphys.errors import DaskphysWarning, ParameterError, warn
 from daskphys.graph.blocks import Bounds
@@ -140,8 +140,7 @@ class Holding:
         known = {future.key: future for replicas in self._held for future in replicas.values()}
         new = [key for replicas in keys for key in replicas.values() if key in builder]
         if new:
-            # Dask would warn of a large graph in its own words: `_warn_if_large` has said it in ours.
-            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1000 PiB"}):
+            with quiet_about_size():  # `_warn_if_large` has said it
                 made = self._ctx.client.get(builder.build(), new, sync=False)
             known |= dict(zip(new, made, strict=True))
         return [{home: known[key] for home, key in replicas.items()} for replicas in keys]

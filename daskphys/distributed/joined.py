@@ -89,7 +89,7 @@ class DistributedJoined(JoinedStack):
 
     def _joined(self, parts: Any, counts: Any, *, keep_noise: bool = False) -> LinearPhysics:
         noise_model = self.noise_model if keep_noise else None
-        return DistributedJoined(parts, tuple(counts), self.sensor_axis, noise_model=noise_model)
+        return DistributedJoined(parts, tuple(counts), self.own_sensor_axis, noise_model=noise_model)
 
     def _rows(self) -> list[tuple[str, str]]:
         return self.parts._rows()
@@ -116,14 +116,21 @@ class PartFactory:
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         return ("PartFactory", tokenize(self.operator), tuple(self.axes.items()), self.counts)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the parameters that all parts have in common."""
+        return self.operator.nbytes
+
     def __call__(self, index: int, *parameters: Any) -> LinearPhysics:
         n = self.counts[index]
         fields = {
             name: backend.namespace(own).moveaxis(own[:n], 0, axis)
             for (name, axis), own in zip(self.axes.items(), parameters, strict=True)
         }
-        made: Any = type(self.operator)
-        return made(**{**self.operator._fields(), **fields})._together()
+        known, kind = self.operator._fields(), type(self.operator)
+        made: Any = kind(**{**known, **fields})  # which checks what was loaded
+        # Of what all parts have in common they have one array, not a copy each.
+        return made._with({name: own for name, own in known.items() if name not in fields})._together()
 
 
 def parts_recipe(A: Joined, get: Any) -> Recipe:
@@ -138,12 +145,6 @@ def parts_recipe(A: Joined, get: Any) -> Recipe:
     factory = PartFactory(A._with(dict.fromkeys(axes)), axes, counts)  # type: ignore[arg-type]
     unlike = (len(counts) - 1,) if counts[-1] != counts[0] else ()
     return FactoryRecipe(Makers(factory, Parameters(arrays), get), len(counts), unlike)
-
-
-def sensor_axis(A: Joined, parts: DistributedPhysics) -> int:
-    """The sensor axis: as the operator says it, else as its parts on workers tell, for its parameters may be there alone."""
-    by_rule = type(A).sensor_axis is Joined.sensor_axis
-    return -parts.range.ndim if by_rule else A.sensor_axis
 
 
 def _by_part(field: Any, axis: int, n: int) -> Any:

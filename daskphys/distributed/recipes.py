@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import dask
 from dask.base import tokenize
 
 from daskphys import backend
@@ -20,6 +21,7 @@ from daskphys.distributed.factories import (
     Mapped,
     Picked,
     keep_block,
+    keep_factory,
     made,
     make_block,
 )
@@ -32,6 +34,14 @@ from daskphys.physics.base import LinearPhysics
 from daskphys.physics.naming import naming
 from daskphys.physics.spaces import Sensors
 from daskphys.physics.stack import StackedPhysics
+
+#: Bytes of a factory up to which it travels with each block: a task of its own costs more.
+_SMALL = 1 << 16
+
+
+def quiet_about_size() -> Any:
+    """Without Dask's warning of a large graph, which `distribute` gives in its own words."""
+    return dask.config.set({"distributed.admin.large-graph-warning-threshold": "1000 PiB"})
 
 
 @dataclass(frozen=True)
@@ -210,10 +220,22 @@ class FactoryRecipe(Recipe):
         self, builder: GraphBuilder, bounds: Bounds, homes: Sequence[Hashable]
     ) -> list[tuple[Any, ...]]:
         taken = self._makers.parameters.add(builder, bounds, homes)
+        factory: Any = self._makers.factory
+        if self._held_by_factory > _SMALL:  # what all sensors have in common travels once
+            factory = builder.add(f"factory-{self.token}", keep_factory, factory)
         return [
-            (make_block, self._makers.factory, start, stop, *(parts[block] for parts in taken))
+            (make_block, factory, start, stop, *(parts[block] for parts in taken))
             for block, (start, stop) in enumerate(bounds)
         ]
+
+    @property
+    def _held_by_factory(self) -> int:
+        """Bytes of the arrays that the factory has, as far as it says."""
+        return int(getattr(self._makers.factory, "nbytes", 0))
+
+    def sent(self, bounds: Bounds) -> int:
+        times = 1 if self._held_by_factory > _SMALL else len(bounds)
+        return super().sent(bounds) + times * self._held_by_factory
 
     def sensor(self, index: int) -> LinearPhysics:
         factory, parameters, get = self._makers.factory, self._makers.parameters, self._makers.get
@@ -223,7 +245,8 @@ class FactoryRecipe(Recipe):
         taken = parameters.chosen(range(index, index + 1)).add(builder, ((0, 1),), [None])
         key = (f"sensor-{self.token}", index)
         builder.add(key, make_block, factory, index, index + 1, *(parts[0] for parts in taken))
-        sensor: LinearPhysics = get(builder.build(), key)[0]
+        with quiet_about_size():
+            sensor: LinearPhysics = get(builder.build(), key)[0]
         return sensor
 
     def chosen(self, indexes: Sequence[int]) -> Recipe:

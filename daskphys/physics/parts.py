@@ -65,10 +65,13 @@ class Joined(LinearPhysics):
         """The sensors' operators."""
         return list(self)
 
+    #: The axis (a negative number) of the measurement that counts sensors, where it is not the first of the range's own.
+    own_sensor_axis: int | None = None
+
     @property
     def sensor_axis(self) -> int:
-        """The axis (a negative number) of the measurement that counts sensors: by rule the first of the range's own."""
-        return -self.range_ndim
+        """The axis (a negative number) of the measurement that counts sensors."""
+        return -self.range_ndim if self.own_sensor_axis is None else self.own_sensor_axis
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
@@ -82,7 +85,7 @@ class Joined(LinearPhysics):
     def _joined(self, parts: Any, counts: Any, *, keep_noise: bool = False) -> LinearPhysics:
         """Other parts, joined as these are."""
         noise_model = self.noise_model if keep_noise else None
-        return JoinedStack(parts, tuple(counts), self.sensor_axis, noise_model=noise_model)
+        return JoinedStack(parts, tuple(counts), self.own_sensor_axis, noise_model=noise_model)
 
     def split(self, y: Any) -> Measurements:
         """The measurement of each part, out of the array of all."""
@@ -221,11 +224,7 @@ class JoinedStack(Joined):
 
     parts: Any
     counts: tuple[int, ...]
-    axis: int | None = None
-
-    @property
-    def sensor_axis(self) -> int:
-        return super().sensor_axis if self.axis is None else self.axis
+    own_sensor_axis: int | None = None
 
     def _chosen(self, sensors: range) -> LinearPhysics:
         if max(self.counts) == 1:

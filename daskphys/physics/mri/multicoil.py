@@ -248,7 +248,7 @@ class MultiCoilMRI(CoilShapes, JoinedPhysics):
         return {"maps": -self.ndim - 1}
 
     @property
-    def sensor_axis(self) -> int:
+    def own_sensor_axis(self) -> int:  # type: ignore[override]
         return -self.ndim - 1
 
     def _together(self) -> CoilEncoding:

@@ -108,7 +108,7 @@ class NonCartesianMRI(JoinedPhysics):
         return {"maps": -self.trajectory.domain_ndim - 1}
 
     @property
-    def sensor_axis(self) -> int:
+    def own_sensor_axis(self) -> int:  # type: ignore[override]
         """The coil's, before that of the samples."""
         return -2
 
