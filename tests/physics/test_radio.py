@@ -14,11 +14,11 @@ from daskphys.physics.radio import (
     VLA_LONGITUDE,
     briggs_weights,
     enu_to_equatorial,
-    interferometry,
     itrf_to_equatorial,
     natural_weights,
     uniform_weights,
     uv_coverage,
+    visibilities,
     vla_positions,
 )
 
@@ -324,12 +324,18 @@ def test_real_visibilities_are_visibilities(rng):
 
 
 def test_an_image_on_a_gpu_goes_there_and_back_with_one_warning(monkeypatch):
-    monkeypatch.setattr(interferometry.backend, "on_gpu", lambda x: True)
-    interferometry._warn_of_gpu.cache_clear()
+    monkeypatch.setattr(visibilities.backend, "on_gpu", lambda x: True)
+    visibilities._warn_of_gpu.cache_clear()
     A = Interferometry(**GOOD)
     with pytest.warns(FallbackWarning, match="ducc0 on the CPU"):
         A(np.ones((32, 32)))
     A(np.ones((32, 32)))  # pytest makes a second one an error
+
+
+def test_tensors_as_parameters():
+    torch = pytest.importorskip("torch")
+    given = {name: torch.from_numpy(a) for name, a in (("uvw", GOOD["uvw"]), ("weights", np.arange(5.0)))}
+    assert Interferometry(**GOOD | given) == Interferometry(**GOOD, weights=np.arange(5.0))
 
 
 def test_bad_arguments():

@@ -1,7 +1,8 @@
 """Radio interferometry."""
 
 from daskphys.physics.radio.coverage import enu_to_equatorial, itrf_to_equatorial, uv_coverage
-from daskphys.physics.radio.interferometry import Interferometry, Visibilities
+from daskphys.physics.radio.interferometry import Interferometry
+from daskphys.physics.radio.visibilities import Visibilities
 from daskphys.physics.radio.vla import VLA_LATITUDE, VLA_LONGITUDE, vla_positions
 from daskphys.physics.radio.weighting import briggs_weights, natural_weights, uniform_weights
 
