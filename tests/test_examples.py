@@ -201,7 +201,17 @@ def test_processes_under_a_guard(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "family", ["convolution", "fluorescence", "multi_sensor", "noise", "noncartesian", "radio", "tomography"]
+    "family",
+    [
+        "convolution",
+        "fluorescence",
+        "generic",
+        "multi_sensor",
+        "noise",
+        "noncartesian",
+        "radio",
+        "tomography",
+    ],
 )
 def test_operators(family, tmp_path):
     done = run(EXAMPLES / f"{family}.py", "--output", "out.png", cwd=tmp_path)
