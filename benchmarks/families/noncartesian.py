@@ -16,41 +16,30 @@ from daskphys.physics.mri import radial
 def radial_sense(bench: Bench) -> Case:
     """A, Aᵀ and AᵀA of coils that see spokes."""
     case = Case("radial_sense", f"Golden-angle spokes with coils, complex64 ({TIMES})")
-    problems = ((96, 4),) if bench.quick else ((256, 8), (256, 32))
-    for side, coils in problems:
-        k, maps, x = _problem(side, coils)
-        A, coarse = NonCartesianMRI(k, maps), NonCartesianMRI(k, maps, eps=1e-3)
-        y = A(x)
-        hand = ByHand(k, maps)
-        products = {
-            "A": {
-                "daskphys": partial(A, x),
-                "daskphys, eps=1e-3": partial(coarse, x),
-                "finufft by hand": partial(hand.forward, x),
-            },
-            "Aᵀ": {
-                "daskphys": partial(A.A_adjoint, y),
-                "daskphys, eps=1e-3": partial(coarse.A_adjoint, y),
-                "finufft by hand": partial(hand.adjoint, y),
-            },
-            "AᵀA": {
-                "daskphys": partial(A.A_adjoint_A, x),
-                "daskphys, there and back": partial((A.H @ A).A, x),
-                "finufft by hand, there and back": partial(hand.there_and_back, x),
-            },
-        }
-        # Peers at their own defaults, whose accuracy is about a thousandth.
-        given = {"k": k, "maps": maps, "x": x, "y": y}
-        compare(
-            bench,
-            case,
-            "noncartesian",
-            given,
-            products,
-            label=f"{side}×{side}, {coils} coils, {y.shape[-1]} samples",
-            tolerance=2e-2,
-            seconds=20,
-        )
+    side, coils = (96, 4) if bench.quick else (256, 32)
+    k, maps, x = _problem(side, coils)
+    A, coarse, hand = NonCartesianMRI(k, maps), NonCartesianMRI(k, maps, eps=1e-3), ByHand(k, maps)
+    y = A(x)
+    products = {
+        "A": {
+            "daskphys": partial(A, x),
+            "daskphys, eps=1e-3": partial(coarse, x),
+            "finufft by hand": partial(hand.forward, x),
+        },
+        "Aᵀ": {
+            "daskphys": partial(A.A_adjoint, y),
+            "daskphys, eps=1e-3": partial(coarse.A_adjoint, y),
+            "finufft by hand": partial(hand.adjoint, y),
+        },
+        "AᵀA": {
+            "daskphys": partial(A.A_adjoint_A, x),
+            "daskphys, there and back": partial((A.H @ A).A, x),
+            "finufft by hand, there and back": partial(hand.there_and_back, x),
+        },
+    }
+    label = f"{side}×{side}, {coils} coils, {y.shape[-1]} samples"
+    arrays = {"k": k, "maps": maps, "x": x, "y": y}
+    compare(bench, case, "noncartesian", arrays, products, label=label, tolerance=2e-2, seconds=20)
     case.notes.append(
         "Peers have their own defaults, whose accuracy is about 1e-3; ours and that by hand is 1e-6 unless eps says otherwise."
     )

@@ -89,9 +89,12 @@ class NonUniformFFT:
 def _on_cpu(columns: Any, sizes: tuple[int, ...], eps: float, dtype: str, image: Array) -> Any:
     try:
         import finufft
+
+        if not hasattr(finufft.Plan, "execute_adjoint"):
+            raise ImportError(f"finufft {finufft.__version__} has no Plan.execute_adjoint")
     except ImportError as error:
         raise MissingDependencyError(
-            "non-uniform Fourier transforms need finufft: pip install 'daskphys[mri]'"
+            f"non-uniform Fourier transforms need finufft 2.5 or later: pip install 'daskphys[mri]' ({error})"
         ) from error
     plan = finufft.Plan(2, sizes, 1, eps, -1, dtype, nthreads=1)
     plan.setpts(*columns)

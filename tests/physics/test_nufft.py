@@ -222,6 +222,12 @@ def test_without_the_library(monkeypatch):
         NUFFT(points(5, 2, seed=8), (4, 4))(np.ones((4, 4)))
 
 
+def test_with_a_library_that_is_too_old(monkeypatch):
+    monkeypatch.delattr(finufft.Plan, "execute_adjoint")
+    with raises(MissingDependencyError, "finufft 2.5", finufft.__version__, "daskphys[mri]"):
+        NUFFT(points(5, 2, seed=7), (4, 4))(np.ones((4, 4)))
+
+
 def test_a_float32_trajectory_may_touch_the_edge():
     angles = np.linspace(0, 2 * np.pi, 1000, dtype=np.float32)
     ring = np.float32(0.5000001) * np.stack([np.sin(angles), np.cos(angles)], -1)
