@@ -51,7 +51,7 @@ class Report:
     notes : sequence of str
         Fall-backs.
     algorithm : str
-        How the arithmetic was done on a CPU: "FFT of 784×512, wrapped"; empty where a family does not say.
+        How the arithmetic was done on a CPU: "FFT of 800×512, wrapped"; empty where a family does not say.
     """
 
     method: str

@@ -24,7 +24,7 @@ def small(index: int) -> Blur:
 
 
 CASES = {
-    "FFT of 140×135, wrapped": (sensor, (2, 131, 127)),
+    "FFT of 144×135, wrapped": (sensor, (2, 131, 127)),
     "direct, 32 multiply-adds a sample": (small, (2, 181, 191)),
 }
 

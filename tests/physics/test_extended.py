@@ -146,7 +146,7 @@ def test_direct_and_fft_agree_for_channels_and_volumes(padding, always_direct, r
 
 def test_the_choice_is_a_function_of_shape_and_kernels():
     A = Blur(gaussian_blur(2.0))
-    assert A._method((3, 767, 512)) == A._method((767, 512)) == "FFT of 784×512, wrapped"
+    assert A._method((3, 767, 512)) == A._method((767, 512)) == "FFT of 800×512, wrapped"
     assert A._method((512, 512)) == "FFT"
     step = pickle.loads(pickle.dumps(A.transform))
     assert step == A.transform
@@ -155,7 +155,7 @@ def test_the_choice_is_a_function_of_shape_and_kernels():
     for threads in (1, 3):
         extended._grid.cache_clear()
         with backend.fft_threads(threads):
-            assert A._method((767, 512)) == "FFT of 784×512, wrapped"
+            assert A._method((767, 512)) == "FFT of 800×512, wrapped"
 
 
 def test_small_kernels_are_direct_where_they_are_cheaper():
@@ -173,7 +173,7 @@ def test_small_kernels_are_direct_where_they_are_cheaper():
 
 def test_mixed_stacks_say_what_each_sensor_does():
     S = stack(Blur(np.ones((3, 3))), Blur(gaussian_blur(2.0), "reflect"))
-    assert S._method((512, 512)) == "sensor by sensor: separable, 3 + 3, FFT of 528×528, reflect"
+    assert S._method((512, 512)) == "sensor by sensor: separable, 3 + 3, FFT of 540×540, reflect"
     assert blur("circular", 3, 3).H._method((9, 9)) == "direct call"
 
 
