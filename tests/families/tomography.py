@@ -4,6 +4,7 @@ import numpy as np
 from case import Case
 
 from daskphys.physics import Tomography
+from daskphys.physics.tomography import fbp_factors
 
 _FAN = {"geometry": "fanbeam", "source_distance": 20.0, "detector_distance": 12.0}
 _A = Tomography(np.arange(11) * 17.0, (6, 5))
@@ -23,6 +24,11 @@ CASES = [
         "tomography, its own loops",
         Tomography(np.arange(3) * 55.0, (6, 5), stored=False),
         ((6, 5), (2, 6, 5)),
+    ),
+    Case(
+        "tomography, fan beam, for filtered back-projection",
+        fbp_factors(Tomography(np.arange(9) * 40.0, (4, 5), stored=False, **_FAN))[0],
+        ((4, 5),),
     ),
     Case("projections", _A.parts[0], ((6, 5),)),
 ]

@@ -12,7 +12,7 @@ from daskphys import optim
 from daskphys.errors import ConvergenceWarning, MissingDependencyError, ParameterError, ShapeError
 from daskphys.physics import Blur, Tomography, gaussian_blur
 from daskphys.physics.cache import derived
-from daskphys.physics.tomography import ellipse_sinogram, fbp, fbp_filter, shepp_logan
+from daskphys.physics.tomography import ellipse_sinogram, fbp, fbp_factors, shepp_logan
 from daskphys.physics.tomography.backprojection import FILTERS, angle_weights
 from daskphys.physics.tomography.scan import PROJECTORS
 
@@ -144,15 +144,31 @@ def test_after_a_blur(rng):
 # -- filtered back-projection ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("angles", [np.arange(120) * 1.5, np.arange(120) * 3.0, np.arange(120) * 111.246])
-@pytest.mark.parametrize("projector", ["line", "linear", "strip"])
-def test_filtered_back_projection_of_exact_integrals(angles, projector):
-    A = Tomography(angles, (64, 64), pixel_size=0.5, projector=projector)
-    x, inside = shepp_logan(64), np.hypot(*np.mgrid[-31.5:32, -31.5:32]) < 30
-    y = ellipse_sinogram(A)
+TURN = np.arange(120) * 3.0
+
+
+@pytest.mark.parametrize(
+    ("angles", "more"),
+    [
+        (np.arange(120) * 1.5, {"projector": "line"}),
+        (np.arange(120) * 1.5, {"projector": "linear"}),
+        (np.arange(120) * 1.5, {"projector": "strip"}),
+        (TURN, {}),
+        (np.arange(120) * 111.246, {}),  # golden angles
+        (TURN, FAN),
+        (TURN, FAN | {"source_distance": 30.0}),
+        (TURN, FAN | {"projector": "strip"}),
+        (TURN[::-1] + 1.0, FAN | {"detector_distance": 0.0, "detector_spacing": 0.4, "stored": False}),
+    ],
+)
+def test_filtered_back_projection_of_exact_integrals(angles, more):
+    A = Tomography(angles, (64, 64), pixel_size=0.5, **more)
+    x, y = shepp_logan(64), ellipse_sinogram(A)
+    inside = np.hypot(*np.mgrid[-31.5:32, -31.5:32]) < 30
     errors = {name: fbp(A, y, name) - x for name in FILTERS}
     for error in errors.values():
         assert abs(error[inside].sum()) < 5e-3 * x.sum()
+        assert abs(error[:32][inside[:32]].sum()) < 5e-3 * x.sum()
     rms = {name: np.sqrt(np.mean(e[inside] ** 2)) for name, e in errors.items()}
     assert max(rms["ramp"], rms["shepp-logan"]) < 0.075
     assert rms["ramp"] < rms["hamming"] < rms["hann"] < 0.11
@@ -191,29 +207,30 @@ def test_filtered_back_projection_of_many_slices_and_of_float32(rng):
 @given(st.lists(st.floats(-720, 720), min_size=1, max_size=12))
 @settings(deadline=None, max_examples=60)
 def test_angles_weigh_what_they_stand_for(angles):
-    weights = angle_weights(np.array(angles))
-    assert (weights >= 0).all()
-    assert weights.sum() <= np.pi * (1 + 1e-9)
+    for turn in (180.0, 360.0):
+        weights = angle_weights(np.array(angles), turn)
+        assert (weights >= 0).all()
+        assert weights.sum() <= np.deg2rad(turn) * (1 + 1e-9)
 
 
 def test_weights_of_angles():
-    np.testing.assert_allclose(angle_weights(np.arange(12) * 15.0), np.pi / 12)
-    np.testing.assert_allclose(angle_weights(np.arange(24) * 15.0 + 7), np.pi / 24)
-    np.testing.assert_allclose(angle_weights(np.arange(60) * 2.0), np.deg2rad(2.0))  # a third is missing
-    np.testing.assert_allclose(angle_weights(np.array([40.0])), np.pi)
-    np.testing.assert_allclose(
-        np.rad2deg(angle_weights(np.array([0.0, 10.0, 30.0, 100.0, 170.0]))), [10, 15, 45, 70, 40]
-    )
+    def weights(*angles):
+        return np.rad2deg(angle_weights(np.array(angles), 180.0))
+
+    np.testing.assert_allclose(weights(*range(0, 180, 15)), 15)
+    np.testing.assert_allclose(weights(*range(7, 367, 15)), 7.5)
+    np.testing.assert_allclose(weights(*range(0, 120, 2)), 2)  # a third is missing
+    np.testing.assert_allclose(weights(40), 180)
+    np.testing.assert_allclose(weights(0, 10, 30, 100, 170), [10, 15, 45, 70, 40])
+    np.testing.assert_allclose(np.rad2deg(angle_weights(np.arange(24) * 15.0, 360.0)), 15)
 
 
-def test_filtered_back_projection_wants_parallel_rays():
-    A = Tomography([0.0, 90.0], (8, 8), **FAN)
-    with raises(ParameterError, "parallel", "fanbeam", "tikhonov"):
-        fbp(A, np.ones(A.range_shape((8, 8))))
-    with raises(ParameterError, "parallel", "Blur"):
-        fbp_filter(Blur(gaussian_blur(1.0)))
+def test_filtered_back_projection_of_what_is_no_scan():
+    for other in (Blur(gaussian_blur(1.0)), 2 * Tomography([0.0], (8, 8)), "A"):
+        with raises(ParameterError, "filtered back-projection", "Tomography", "tikhonov"):
+            fbp_factors(other)
     with raises(ParameterError, "'ham'", "did you mean 'hamming'"):
-        fbp_filter(Tomography([0.0], (8, 8)), "ham")
+        fbp(Tomography([0.0], (8, 8)), np.ones((1, 12)), "ham")
 
 
 # -- what is kept ------------------------------------------------------------------------------------------------
@@ -240,7 +257,7 @@ def test_matrices_are_kept_by_part_and_astra_keeps_nothing(rng, capfd):
 @pytest.mark.parametrize("spacing", [0.5, 1.0, 2.0])
 def test_entries_are_estimated_from_above(geometry, projector, spacing):
     more = beam(geometry) | {"detector_spacing": spacing}
-    A = Tomography(np.arange(8) * 23.0, (64, 50), projector=projector, **more)
+    A = Tomography(np.arange(8) * 23.0, (48, 40), projector=projector, **more)
     part = A.parts[0]
     found = part._matrix("float32").entries
     said = A.scan.entries(A.angles)
@@ -281,6 +298,11 @@ def test_large_ones_are_not_stored():
         ),
         (lambda: Tomography([0.0], (8, 8), source_distance=3.0), ParameterError, ["fanbeam", "parallel"]),
         (lambda: Tomography([0.0], (8, 8), geometry="fanbeam"), ParameterError, ["source_distance", "None"]),
+        (
+            lambda: Tomography([0.0], (90, 9), projector="strip", **FAN),
+            ParameterError,
+            ["25°", "30.", '"line"'],
+        ),
         (lambda: Tomography([0.0], (200, 8), **FAN), ParameterError, ["outside", "100.08", "90"]),
         (lambda: Tomography([0.0], (8, 8), **FAN | {"detector_distance": -1}), ParameterError, ["-1"]),
         (lambda: Tomography([0.0], (8, 8), stored="yes"), ParameterError, ["stored", "'yes'"]),

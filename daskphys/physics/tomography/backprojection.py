@@ -1,4 +1,4 @@
-"""Filtered back-projection: the direct reconstruction from parallel rays."""
+"""Filtered back-projection: the direct reconstruction."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from daskphys.errors import ParameterError, checks_keywords, describe, nearest
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.normal import Diagonal, Toeplitz
+from daskphys.physics.parts import JoinedStack
+from daskphys.physics.stack import StackedPhysics
 from daskphys.physics.tomography.operator import Tomography
 
 
@@ -33,58 +35,69 @@ FILTERS = {
 
 
 @checks_keywords
-def fbp_filter(A: Tomography, filter: str = "ramp") -> LinearPhysics:
-    """The operator P with which ``Aᵀ P y`` is the filtered back-projection of y; it acts on the projections.
+def fbp_factors(A: Tomography, filter: str = "ramp") -> tuple[LinearPhysics, LinearPhysics]:
+    """The operators B and P with which ``Bᵀ P y`` is the filtered back-projection of y, as `fbp` computes it.
 
-    ``D.A_adjoint(fbp_filter(A)(y))`` back-projects on a cluster, for ``D = distribute(A, ctx)``.
+    B has the angles as its sensor axis, so that ``distribute(B, ctx).A_adjoint(P(y))`` back-projects on a cluster.  For
+    parallel rays it is A itself.
 
     Parameters
     ----------
     A : Tomography
-        Parallel rays.
+        Parallel rays, over 180° or 360°, or a fan beam over 360°.
     filter : {"ramp", "shepp-logan", "cosine", "hamming", "hann"}
         The ramp |ν|, or the ramp times a window that damps high frequencies, and noise with them.
 
     Raises
     ------
     ParameterError
-        `A` is no `Tomography` of parallel rays, or no filter has this name.
+        `A` is no `Tomography`, or no filter has this name.
 
     Notes
     -----
-    The formula is ``f = ∫₀^π (p_θ ∗ h)(x cos θ + y sin θ) dθ`` (Kak and Slaney, "Principles of Computerized Tomographic
-    Imaging", 1988, §3.3).  Kernels are sampled exactly and do not wrap.  An angle weighs half the gaps to its neighbours, modulo
-    180°; a gap of more than 20° and more than four times the median counts as the median, so that a missing wedge stays
-    missing.
+    For parallel rays ``f = ∫₀^π (p_θ ∗ h)(x cos θ + y sin θ) dθ``.  For a fan beam, with the detector thought to be at the
+    axis of rotation, ``f = ½ ∫₀^2π U⁻² ((p_β cos γ) ∗ h)(s) dβ``, where γ is the angle between a ray and the central one, U the
+    distance of pixel and source along the central ray divided by that of axis and source (A. C. Kak and M. Slaney, "Principles
+    of Computerized Tomographic Imaging", 1988, §3.3 and §3.4.2).  As the spacing of rays at a pixel is proportional to
+    U cos γ, the transpose of A takes care of one U; B is A with its entries divided by the other.
+
+    Kernels are sampled exactly and do not wrap.  An angle weighs half the gaps to its neighbours; a gap of more than 20° and
+    more than four times the median counts as the median, so that a missing wedge stays missing.
     """
-    if not isinstance(A, Tomography) or A.geometry != "parallel":
+    if not isinstance(A, Tomography):
         got = repr(A) if isinstance(A, LinearPhysics) else describe(A)
         raise ParameterError(
-            f"filtered back-projection expected a Tomography of parallel rays, got {got}: A_dagger and optim.tikhonov "
-            f"reconstruct from other measurements"
+            f"filtered back-projection expected a Tomography, got {got}: A_dagger and optim.tikhonov reconstruct from other "
+            f"measurements"
         )
     if filter not in FILTERS:
         raise ParameterError(
             f"filtered back-projection expected another filter, got {filter!r}: {nearest(str(filter), FILTERS)}"
         )
-    n = A.detectors
-    kernel = FILTERS[filter](np.arange(1.0 - n, n))
-    weights = angle_weights(A.angles) / A.pixel_size**2
-    return Diagonal(weights[:, None]) @ Toeplitz.from_kernel(kernel)
+    n, scan = A.detectors, A.scan
+    ramp = Toeplitz.from_kernel(FILTERS[filter](np.arange(1.0 - n, n)))
+    if A.geometry == "parallel":
+        return A, Diagonal((angle_weights(A.angles, 180.0) / A.pixel_size**2)[:, None]) @ ramp
+    cosine = 1 / np.hypot(
+        1, scan.places * scan.spacing_at_centre / scan.detector_spacing / scan.source_distance
+    )
+    weights = angle_weights(A.angles, 360.0)[:, None] * cosine / (2 * A.pixel_size**2)
+    parts = tuple(part._with({"divided": True}) for part in A.parts)
+    return JoinedStack(StackedPhysics(parts), A.counts), Diagonal(weights) @ ramp @ Diagonal(cosine)
 
 
 @checks_keywords
 def fbp(A: Tomography, y: Any, filter: str = "ramp") -> Any:
-    """Filtered back-projection of parallel rays: an approximation of the image, of its own scale, in one product.
+    """Filtered back-projection: an approximation of the image, of its own scale, in one product.
 
     Parameters
     ----------
     A : Tomography
-        Parallel rays, over 180° or 360° for a faithful image.
+        Parallel rays, over 180° or 360°, or a fan beam over 360°.
     y : array, shape (…, angle, detector)
         Projections, of any kind of array that A takes.
     filter : str
-        As that of `fbp_filter`, which has the formula and says what is raised.
+        As that of `fbp_factors`, which has the formulas and says what is raised.
 
     Returns
     -------
@@ -101,15 +114,17 @@ def fbp(A: Tomography, y: Any, filter: str = "ramp") -> Any:
     >>> bool(np.sqrt(np.mean((x - shepp_logan(64)) ** 2)) < 0.1)
     True
     """
-    return A.A_adjoint(fbp_filter(A, filter)(y))
+    B, P = fbp_factors(A, filter)
+    return B.A_adjoint(P(y))
 
 
-def angle_weights(angles: np.ndarray) -> np.ndarray:
-    """Radians that each angle (degrees) stands for, modulo 180°; π altogether where nothing is missing."""
-    order = np.argsort(angles % 180.0, kind="stable")
-    turned = (angles % 180.0)[order]
-    gaps = np.diff(turned, append=turned[0] + 180.0)  # from each to the next, around
-    usual = float(np.median(gaps[gaps > 1e-9])) if (gaps > 1e-9).any() else 180.0
+def angle_weights(angles: np.ndarray, turn: float) -> np.ndarray:
+    """Radians that each angle (degrees) stands for, modulo `turn`; all of it where nothing is missing."""
+    order = np.argsort(angles % turn, kind="stable")
+    turned = (angles % turn)[order]
+    gaps = np.diff(turned, append=turned[0] + turn)  # from each to the next, around
+    apart = gaps[gaps > 1e-9]
+    usual = float(np.median(apart)) if len(apart) else turn
     gaps[gaps > max(20.0, 4 * usual)] = usual
     weights = np.empty(len(angles))
     weights[order] = (gaps + np.roll(gaps, 1)) / 2

@@ -20,6 +20,10 @@ from daskphys.physics.value import value
 #: and 12 in double it is within the bound of `physics.cache`.
 MOST_ENTRIES = 5 << 24
 
+#: Degrees on each side of a fan up to which ASTRA's strips are within a percent of the truth (measured: 0.9 % off at 25°,
+#: 4.4 % at 40°; beyond, near 45° between the axes of the image, its loop does not end).
+WIDEST_STRIPS = 25
+
 
 @value
 class Tomography(JoinedPhysics):
@@ -52,7 +56,7 @@ class Tomography(JoinedPhysics):
         Of the fan beam: from the axis of rotation to source and detector, in the unit of `pixel_size`.
     projector : {"line", "linear", "strip"}
         "line": lengths of intersection with pixels (Siddon); "linear", for parallel beams: interpolation between pixels'
-        centres (Joseph); "strip": areas of intersection with a strip as wide as a cell.
+        centres (Joseph); "strip": areas of intersection with a strip as wide as a cell; for fans of at most 25° on each side.
     stored : bool, optional
         True: the projector is kept as a sparse matrix, exact in single and double precision.  False: ASTRA's own loops run
         at each product; they compute in single precision, and a product in double makes the matrix anew, which takes
@@ -61,7 +65,8 @@ class Tomography(JoinedPhysics):
     Raises
     ------
     ParameterError
-        No angles, or NaN among them; a size, distance or name that does not exist; a source within the image's circle.
+        No angles, or NaN among them; a size, distance or name that does not exist; a source within the image's circle; a fan
+        too wide for strips.
     ShapeError
         `angles` has not one axis; the image or the projections have other sizes.
     MissingDependencyError
@@ -128,6 +133,7 @@ class Tomography(JoinedPhysics):
         self.__dict__.update(made)
         self.__dict__.update(self._distances())
         self.__dict__.update(self._detector())
+        self._check_fan()
         if self.stored is None:
             self.__dict__["stored"] = self.scan.entries(angles) <= MOST_ENTRIES
         elif not isinstance(self.stored, bool):
@@ -174,6 +180,17 @@ class Tomography(JoinedPhysics):
         elif not _counts(detectors):
             raise ParameterError(f"Tomography expected detectors as a positive integer, got {detectors!r}")
         return {"detector_spacing": spacing, "detectors": int(detectors)}
+
+    def _check_fan(self) -> None:
+        if self.geometry == "parallel" or self.projector != "strip":
+            return
+        width = self.detectors * self.detector_spacing
+        side = math.degrees(math.atan(width / 2 / (self.source_distance + self.detector_distance)))
+        if side > WIDEST_STRIPS:
+            raise ParameterError(
+                f'Tomography expected a fan of at most {WIDEST_STRIPS}° on each side for projector="strip", got {side:.1f}°: '
+                f'ASTRA\'s strips are wrong in wide fans; take "line", or a detector of fewer cells'
+            )
 
     @property
     def scan(self) -> Scan:

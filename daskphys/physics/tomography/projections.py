@@ -22,6 +22,7 @@ class Projections(LinearPhysics):
     angles: np.ndarray
     scan: Scan
     stored: bool
+    divided: bool = False  # entries by the depths of their pixels, for filtered back-projection of fan beams
 
     domain_ndim = 2
 
@@ -55,17 +56,26 @@ class Projections(LinearPhysics):
 
     def _by_matrix(self, dtype: str) -> bool:
         """Whether a product is that of a matrix: ASTRA's own loops know single precision alone."""
-        return self.stored or backend.real_name(dtype) == "float64"
+        return self.stored or self.divided or backend.real_name(dtype) == "float64"
 
     def _matrix(self, dtype: str, device: str = "cpu") -> SparseRows:
         """The matrix in this precision, on a GPU if `device` is one; kept if it is to be."""
         if not self.stored:
-            return _in_precision(self.scan.matrix(self.angles), dtype)
+            return _in_precision(self._made(), dtype)
         if device.startswith("cuda"):
             return derived.get(self, ("matrix", dtype, device), lambda: self._matrix(dtype).to(device))
         if dtype == "float32":
-            return derived.get(self, "matrix", lambda: self.scan.matrix(self.angles))
+            return derived.get(self, "matrix", self._made)
         return derived.get(self, ("matrix", dtype), lambda: _in_precision(self._matrix("float32"), dtype))
+
+    def _made(self) -> SparseRows:
+        matrix = self.scan.matrix(self.angles)
+        if not self.divided:
+            return matrix
+        angle = np.repeat(np.arange(len(self.angles)), np.diff(matrix.indptr[:: self.scan.detectors]))
+        depths = self.scan.depths(self.angles).astype(np.float32)
+        data = backend.lock(matrix.data / depths[angle, matrix.indices])
+        return SparseRows(data, matrix.indices, matrix.indptr, matrix.columns)
 
     # -- what it costs ---------------------------------------------------------------------------------------
 

@@ -45,6 +45,11 @@ class Scan(Value):
             return self.detector_spacing
         return self.detector_spacing * self.source_distance / (self.source_distance + self.detector_distance)
 
+    @property
+    def places(self) -> np.ndarray:
+        """Where the cells are on the detector."""
+        return (np.arange(self.detectors) - (self.detectors - 1) / 2) * self.detector_spacing
+
     def entries(self, angles: np.ndarray) -> int:
         """How many pixels the rays of these angles (degrees) meet, by estimate; a little more than there are.
 
@@ -62,8 +67,7 @@ class Scan(Value):
         t = np.deg2rad(angles)[:, None, None]
         along = np.concatenate([np.cos(t), np.sin(t)], -1)
         away = np.concatenate([np.sin(t), -np.cos(t)], -1)  # from the axis to the source
-        places = (np.arange(self.detectors) - (self.detectors - 1) / 2)[:, None] * self.detector_spacing
-        cells = places * along - self.detector_distance * away
+        cells = self.places[:, None] * along - self.detector_distance * away
         if self.geometry == "parallel":
             return cells, np.broadcast_to(-away, cells.shape)
         ray = cells - self.source_distance * away
@@ -77,6 +81,14 @@ class Scan(Value):
         """The shape of the image of projections."""
         sizes = (angles, self.detectors)
         return _resized(owner, "projections (angle, detector)", shape, sizes, self.image_shape)
+
+    def depths(self, angles: np.ndarray) -> np.ndarray:
+        """The distance of pixels and source along the central ray, divided by that of axis and source: (angle, pixel)."""
+        t, (height, width) = np.deg2rad(angles)[:, None, None], self.image_shape
+        x = (np.arange(width) - (width - 1) / 2) * self.pixel_size
+        y = ((height - 1) / 2 - np.arange(height)[:, None]) * self.pixel_size
+        depths = 1 + (y * np.cos(t) - x * np.sin(t)) / self.source_distance
+        return depths.reshape(len(angles), -1)
 
     @contextlib.contextmanager
     def opened(self, angles: np.ndarray) -> Iterator[int]:
