@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from cases import raises
 
 from daskphys.errors import ParameterError, ShapeError
@@ -105,6 +106,14 @@ def test_points_of_a_grid_weigh_one_and_twice_the_same_points_half():
     np.testing.assert_allclose(pipe_menon(np.stack([grid, grid]), (8, 6), iterations=3), 0.5, rtol=1e-4)
     line = np.arange(-3, 3)[:, None] / 6
     np.testing.assert_allclose(pipe_menon(line, (6,)), 1, rtol=1e-4)
+
+
+def test_points_of_any_kind():
+    k = radial(6, 8)
+    for weigh in (radial_density, pipe_menon):
+        expected = weigh(k, (8, 8))
+        for points in (k.tolist(), torch.from_numpy(k)):
+            np.testing.assert_array_equal(weigh(points, (8, 8)), expected)
 
 
 @pytest.mark.parametrize(

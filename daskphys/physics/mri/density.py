@@ -46,10 +46,10 @@ def radial_density(points: Any, image_shape: tuple[int, ...]) -> np.ndarray:
     --------
     >>> from daskphys.physics.mri import radial, radial_density
     >>> w = radial_density(radial(100, 64), (64, 64))
-    >>> w.shape, round(float(w.sum()) / 64**2, 2)  # the area of the disc of radius 1/2, and half a ring
+    >>> w.shape, round(float(w.sum()) / 64**2, 2)  # the area of the disc of radius 1/2
     ((100, 64), 0.79)
     """
-    k = np.asarray(backend.to_numpy(doors.to_core(points)), float)
+    k = backend.to_numpy(backend.as_parameter(doors.to_core(points), "radial_density", "points"))
     ndim = k.shape[-1] if k.ndim == 3 else 0
     if ndim not in _BALL or len(image_shape) != ndim:
         raise ShapeError(
@@ -109,7 +109,7 @@ def pipe_menon(points: Any, image_shape: tuple[int, ...], iterations: int = 10) 
     """
     if not isinstance(iterations, numbers.Integral) or iterations < 1:
         raise ParameterError(f"pipe_menon expected at least one iteration, got {iterations!r}")
-    given = backend.to_numpy(doors.to_core(points) if backend.is_array(points) else np.asarray(points))
+    given = backend.to_numpy(backend.as_parameter(doors.to_core(points), "pipe_menon", "points"))
     F = NUFFT(given, tuple(2 * n for n in image_shape), eps=1e-5)
     hats = [2 * (1 - np.abs(np.arange(-n, n, dtype=np.float32)) / n) for n in image_shape]
     window = functools.reduce(np.multiply.outer, hats)
