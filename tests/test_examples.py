@@ -206,6 +206,7 @@ def test_processes_under_a_guard(tmp_path):
         "convolution",
         "fluorescence",
         "generic",
+        "mri",
         "multi_sensor",
         "noise",
         "noncartesian",
