@@ -1,8 +1,8 @@
 """Products of a matrix with vectors, whose bits depend neither on threads nor on how many vectors there are.
 
 A BLAS chooses the order of its sums by both, so dense products on the CPU go by `numpy.einsum`, one vector after
-another and in pieces that the matrix alone determines.  Every vector then has the matrix to itself: for many vectors a
-BLAS is faster.
+another and in pieces that the matrix alone determines.  A BLAS is faster: 1.6 times for one vector and a matrix that is
+larger than the caches, 5 times for many (`benchmarks/families/generic.py`).
 """
 
 from __future__ import annotations
@@ -84,23 +84,27 @@ def dense_adjoint_times(matrix: Array, y: Array) -> Array:
 
 def csr_times(data: Array, indices: Array, indptr: Array, shape: tuple[int, int], x: Array) -> Array:
     """``A x`` for each of the vectors in the rows of `x`, by the compressed sparse rows of A."""
-    return _sparse(lambda rows: rows, data, indices, indptr, shape, x)
+    return _sparse("csr", data, indices, indptr, shape, x)
 
 
 def csr_adjoint_times(data: Array, indices: Array, indptr: Array, shape: tuple[int, int], y: Array) -> Array:
     """``Aᴴ y`` for each of the vectors in the rows of `y`, by the compressed sparse rows of A."""
-    return _sparse(lambda rows: rows.conj().T, data, indices, indptr, shape, y)
+    data = data.conj() if is_complex(data) else data
+    return _sparse("csc", data, indices, indptr, shape[::-1], y)
 
 
-def _sparse(
-    turned: Callable[[Any], Any], data: Array, indices: Array, indptr: Array, shape: tuple[int, int], x: Array
-) -> Array:
+def _sparse(form: str, data: Array, indices: Array, indptr: Array, shape: tuple[int, int], x: Array) -> Array:
     """Each sum follows the entries of its row (or column) one after the other, however many vectors there are."""
     if on_gpu(x):
-        from cupyx.scipy.sparse import csr_matrix as rows
+        from cupyx.scipy import sparse
     else:
-        from scipy.sparse import csr_array as rows
-    matrix = turned(rows((data, indices, indptr), shape=shape))
+        from scipy import sparse
+    kinds = (
+        {"csr": "csr_matrix", "csc": "csc_matrix"} if on_gpu(x) else {"csr": "csr_array", "csc": "csc_array"}
+    )
+    matrix = getattr(sparse, kinds[form])(shape, dtype=data.dtype)
+    # Not by the constructor, which copies arrays that are small parts of larger ones.
+    matrix.data, matrix.indices, matrix.indptr = data, indices, indptr
     if is_complex(data):
         return _by_columns(matrix, astype(x, dtype_name(data)))
     if not is_complex(x):

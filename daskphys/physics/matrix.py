@@ -182,8 +182,7 @@ class MatrixOperator(JoinedPhysics):
     AᴴA does not merge.  Where N is small, ``MatrixOperator(A.conj().T @ A)`` is the matrix of it.
 
     The bits of a result depend neither on threads, nor on a batch, nor on how the rows are cut: sums never go through a
-    BLAS.  Each image is one pass over the matrix, which is as fast as memory allows for one image; for a large batch of
-    images a BLAS is faster.
+    BLAS, which is faster, above all for a large batch.
 
     Examples
     --------
