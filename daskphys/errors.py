@@ -30,6 +30,7 @@ __all__ = [
     "MissingDependencyError",
     "NoWorkersError",
     "NotClosedFormError",
+    "NotLinearError",
     "ParameterError",
     "SchedulerUnreachableError",
     "SensorError",
@@ -78,6 +79,10 @@ class UnknownKeywordError(DaskphysError, TypeError):
 
 class NotClosedFormError(DaskphysError, ValueError):
     """A closed form was asked of a normal operator that has none."""
+
+
+class NotLinearError(DaskphysError, TypeError):
+    """Something that only linear operators have was asked of one that is not linear."""
 
 
 class SensorError(DaskphysError, RuntimeError):

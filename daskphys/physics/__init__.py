@@ -1,4 +1,4 @@
-"""Linear imaging operators; this room knows no Dask."""
+"""Imaging operators; this room knows no Dask."""
 
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blockdiagonal import block_diagonal, hstack
@@ -32,12 +32,14 @@ from daskphys.physics.normal import (
 )
 from daskphys.physics.nufft import NUFFT
 from daskphys.physics.pansharpening import pansharpening
+from daskphys.physics.phase_retrieval import PhaseRetrieval
+from daskphys.physics.physics import Physics
 from daskphys.physics.radio import Interferometry
 from daskphys.physics.real_images import OfRealImages
 from daskphys.physics.shift import Shift
 from daskphys.physics.space_varying import SpaceVaryingBlur
 from daskphys.physics.spectral_response import SpectralResponse
-from daskphys.physics.stack import StackedPhysics, stack
+from daskphys.physics.stack import NonlinearStack, StackedPhysics, stack
 from daskphys.physics.tomography import Tomography
 from daskphys.physics.value import value
 
@@ -66,8 +68,11 @@ __all__ = [
     "MultiCoilMRI",
     "NoiseModel",
     "NonCartesianMRI",
+    "NonlinearStack",
     "NormalSum",
     "OfRealImages",
+    "PhaseRetrieval",
+    "Physics",
     "PoissonGaussianNoise",
     "PoissonNoise",
     "SaltPepperNoise",

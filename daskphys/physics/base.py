@@ -145,7 +145,7 @@ class LinearPhysics(Hooks, Physics):
 
     def __matmul__(self, other: Any) -> Any:
         if not isinstance(other, LinearPhysics):
-            return self.A(other)
+            return super().__matmul__(other)
         return Composed(self, other, noise_model=self.noise_model)
 
     def __add__(self, other: Any) -> Any:
@@ -154,6 +154,11 @@ class LinearPhysics(Hooks, Physics):
         left, right = self._noiseless, other._noiseless
         merged = left._merge(right)
         return merged if merged is not None else Sum((*_terms(left), *_terms(right)))
+
+    def __radd__(self, other: Any) -> Any:
+        return NotImplemented
+
+    __rsub__ = __radd__
 
     def __sub__(self, other: Any) -> Any:
         return self + -other if isinstance(other, LinearPhysics) else NotImplemented

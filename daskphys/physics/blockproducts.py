@@ -56,6 +56,21 @@ def adjoint_parts(block: Block, y: Any, shape: Any, transform: Transform, start:
     return total.parts
 
 
+def vjp_parts(block: Block, x: Any, v: Any, start: int = 0) -> list[Partial]:
+    """The partial sums of the sensors' gradients of ``Re ⟨vᵢ, Aᵢ(x)⟩`` with respect to x."""
+    total, kind = SharedPairwiseSum(), backend.dtype_name(x)
+
+    def add(item: tuple[int, tuple[Any, Any]]) -> None:
+        index, (sensor, own) = item
+        with naming(index, sensor):
+            term = sensor._vjp(x, own)
+        total.append(index, term)
+
+    work = _work(block, x, lambda s: s._cost(x.shape, kind))
+    backend.spread(add, list(enumerate(zip(block, v, strict=True), start)), work)
+    return total.parts
+
+
 def gram_parts(block: Block, x: Any, start: int = 0, weights: Weights | None = None) -> list[Partial]:
     """The partial sums of ``wᵢ Aᵢᴴ Aᵢ x``, sensor by sensor; `weights` are those of the block."""
     total, kind = SharedPairwiseSum(), backend.dtype_name(x)

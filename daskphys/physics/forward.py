@@ -43,6 +43,10 @@ class Forward(Value, abc.ABC):
     def _forward(self, x: Any) -> Any:
         """A x."""
 
+    @abc.abstractmethod
+    def _vjp(self, x: Any, v: Any) -> Any:
+        """The gradient of Re ⟨v, A(x)⟩ with respect to x: an array of the shape and dtype of x."""
+
     def _range_shape(self, shape: Any) -> Any:
         """The shape of A x for x of `shape`; raises `ShapeError` for an image that does not fit."""
         return shape

@@ -14,9 +14,10 @@ from daskphys.physics.cache import derived
 from daskphys.physics.convolution import Convolution
 from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.forward import Forward
+from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.normalcost import aliased_nbytes, aliased_step, toeplitz_nbytes, toeplitz_step
-from daskphys.physics.spaces import shape_of
+from daskphys.physics.spaces import real_part, shape_of
 from daskphys.physics.system import LocalSystem
 from daskphys.physics.transform import Transform
 
@@ -27,6 +28,11 @@ class Hooks(Forward):
     @abc.abstractmethod
     def _adjoint(self, y: Any, shape: Any) -> Any:
         """Aᴴ y, an image of `shape`."""
+
+    def _vjp(self, x: Any, v: Any) -> Any:
+        """Aᴴ v, whatever x is; its real part for a real x."""
+        made = self._adjoint(v, shape_of(x))
+        return made if _is_complex(x) else real_part(made)
 
     def _domain_shape(self, shape: Any) -> Any:
         """The shape of Aᴴ y for y of `shape`; raises `ShapeError` for a measurement that does not fit."""
@@ -200,3 +206,8 @@ class Hooks(Forward):
     def diagonal(self) -> Any:
         """The diagonal entries of a normal value, as an array that broadcasts against the image."""
         raise self._not_closed("diagonal()")
+
+
+def _is_complex(x: Any) -> bool:
+    """Whether an array, or any of measurements, is complex."""
+    return any(map(backend.is_complex, x)) if isinstance(x, Measurements) else backend.is_complex(x)

@@ -1,20 +1,57 @@
-"""Operators as users call them, linear or not: measurements, with noise or without."""
+"""Operators as users call them, linear or not: measurements, with noise or without, and gradients."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from daskphys import backend, doors
-from daskphys.errors import ParameterError, checks_keywords
+from daskphys.errors import NotLinearError, ParameterError, ShapeError, checks_keywords
 from daskphys.physics.forward import Forward
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.noise.model import Seeds
-from daskphys.physics.spaces import Images, Sensors
+from daskphys.physics.spaces import Cotangents, Images, Sensors
 from daskphys.physics.value import value
 
 
+def _linear_only(name: str) -> Any:
+    def method(self: Physics, *args: Any, **kwargs: Any) -> Any:
+        raise self._not_linear(name)
+
+    method.__name__, method.__doc__ = name, "What linear operators have: others say so."
+    return method
+
+
 class Physics(Forward):
-    """A sensor: a map A from images to measurements; an immutable value."""
+    """A sensor: a map A from images to measurements, linear or not; an immutable value.
+
+    It acts on the trailing `domain_ndim` axes of an image and broadcasts over every axis before them, as a
+    NumPy ufunc with a core signature does.  It fixes no image size.
+
+    An author of a non-linear one writes a class decorated with `daskphys.physics.value` (a frozen dataclass) and
+    defines the hooks ``_forward(x)`` and ``_vjp(x, v)``, the gradient of Re ⟨v, A(x)⟩ with respect to x, and, where
+    A changes the shape or the dtype, ``_range_shape(shape)`` and ``_result_dtype(dtype)``.  Linear ones are
+    `LinearPhysics`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Blur, Physics, gaussian_blur, stack, value
+    >>> @value
+    ... class Gamma(Physics):  # the curve of a display
+    ...     exponent: float = 2.2
+    ...     def _forward(self, x):
+    ...         return x**self.exponent
+    ...     def _vjp(self, x, v):
+    ...         return self.exponent * x ** (self.exponent - 1) * v
+    >>> A = Gamma(2.0)
+    >>> A(np.arange(3.0)), A.A_vjp(np.arange(3.0), np.ones(3))
+    (array([0., 1., 4.]), array([0., 2., 4.]))
+    >>> stack(A, Blur(gaussian_blur(1.0)))(np.ones((16, 16))).shapes
+    ((16, 16), (16, 16))
+    >>> A.H
+    Traceback (most recent call last):
+    daskphys.errors.NotLinearError: Gamma(2.0) is not linear and has no H: expected a LinearPhysics, for it has A and A_vjp alone
+    """
 
     @checks_keywords
     def __call__(self, x: Any, *, seed: int | None = None) -> Any:
@@ -62,6 +99,25 @@ class Physics(Forward):
         """
         return doors.apply(self, x)
 
+    def A_vjp(self, x: Any, v: Any) -> Any:
+        """The vector-Jacobian product at `x`: the gradient of Re ⟨v, A(x)⟩ with respect to x.
+
+        Parameters
+        ----------
+        x : array
+            An image.
+        v : array or Measurements
+            Of the shape of A(x), and real where that is.
+
+        Returns
+        -------
+        array
+            Of the shape and dtype of `x`.  Of a complex x it is ∂/∂Re x + i ∂/∂Im x, the direction of steepest
+            ascent, as torch has it.
+        """
+        x, v = self.domain.coerce(x), self.range.coerce(v)
+        return doors.apply(Vjp(self), Measurements((x, *v) if isinstance(v, Measurements) else (x, v)))
+
     def range_shape(self, domain_shape: Any) -> Any:
         """The shape of A x for an image of this shape (for a stack, one shape a sensor)."""
         return self._range_shape(self.domain.shape(domain_shape))
@@ -86,6 +142,43 @@ class Physics(Forward):
     def differentiated(self) -> Physics:
         """The operator whose derivative this one has."""
         return self
+
+    # What needs linearity.
+
+    A_adjoint: Any = _linear_only("A_adjoint")
+    A_adjoint_A: Any = _linear_only("A_adjoint_A")
+    A_A_adjoint: Any = _linear_only("A_A_adjoint")
+    A_dagger: Any = _linear_only("A_dagger")
+    compute_norm: Any = _linear_only("compute_norm")
+    compute_sqnorm: Any = _linear_only("compute_sqnorm")
+    normal: Any = _linear_only("normal")
+    inv: Any = _linear_only("inv")
+    pinv: Any = _linear_only("pinv")
+    norm: Any = _linear_only("norm")
+    __add__: Any = _linear_only("sum")
+    __radd__: Any = _linear_only("sum")
+    __sub__: Any = _linear_only("difference")
+    __rsub__: Any = _linear_only("difference")
+    __mul__: Any = _linear_only("multiple")
+    __rmul__: Any = _linear_only("multiple")
+    __truediv__: Any = _linear_only("multiple")
+    __neg__: Any = _linear_only("multiple")
+
+    @property
+    def H(self) -> Any:
+        """The adjoint, of a linear operator."""
+        raise self._not_linear("H")
+
+    def _not_linear(self, what: str) -> NotLinearError:
+        return NotLinearError(
+            f"{self!r} is not linear and has no {what}: expected a LinearPhysics, for it has A and A_vjp alone"
+        )
+
+    def __matmul__(self, other: Any) -> Any:
+        """``A @ B``: first B, then A, which has the noise."""
+        if not isinstance(other, Physics):
+            return self.A(other)
+        return Chained(self, other, noise_model=self.noise_model)
 
     def __len__(self) -> int:
         raise TypeError(f"{self!r} is one operator and has no sensor axis: stack(A, B, …) has one")
@@ -117,6 +210,9 @@ class Noisy(Physics):
     def _forward(self, x: Any) -> Any:
         return self.parent._noisy(x, self.seeds)
 
+    def _vjp(self, x: Any, v: Any) -> Any:
+        return self.parent._vjp(x, v)
+
     def _range_shape(self, shape: Any) -> Any:
         return self.parent._range_shape(shape)
 
@@ -130,3 +226,75 @@ class Noisy(Physics):
 
     def __repr__(self) -> str:
         return repr(self.parent)
+
+
+@value
+class Vjp(Physics):
+    """The map from x and v to ``A_vjp(x, v)``, behind that method."""
+
+    parent: Physics
+
+    @property
+    def domain(self) -> Images | Sensors:
+        spaces = self.parent.range.spaces if isinstance(self.parent.range, Sensors) else (self.parent.range,)
+        return Cotangents(self, (self.parent.domain, *spaces))
+
+    @property
+    def range(self) -> Images | Sensors:
+        return self.parent.domain
+
+    def _forward(self, x: Any) -> Any:
+        v = Measurements(x[1:]) if isinstance(self.parent.range, Sensors) else x[1]
+        return self.parent._vjp(x[0], v)
+
+    def _vjp(self, x: Any, v: Any) -> Any:
+        raise NotLinearError(f"{self!r} has no derivative: expected a first derivative alone")
+
+    def _range_shape(self, shape: Any) -> Any:
+        image, *got = shape
+        expected = self.parent._range_shape(image)
+        if tuple(got) != (expected if isinstance(self.parent.range, Sensors) else (expected,)):
+            shown = tuple(got) if isinstance(self.parent.range, Sensors) else got[0]
+            raise ShapeError(f"{self!r} expected v of shape {expected} for this image, got {shown}")
+        return image
+
+    def __repr__(self) -> str:
+        return f"{self.parent!r}.A_vjp"
+
+
+@value
+class Chained(Physics):
+    """The product of two operators that are not both linear, made by ``A @ B``."""
+
+    left: Physics
+    right: Physics
+
+    def __post_init__(self) -> None:
+        if isinstance(self.left.domain, Images) != isinstance(self.right.range, Images):
+            raise ShapeError(
+                f"{self.left!r} @ {self.right!r}: the left operator does not take what the right one gives (one "
+                f"array, or one a sensor)"
+            )
+
+    @property
+    def domain(self) -> Images | Sensors:
+        return self.right.domain.widened(self.left.domain.ndim - self.right.range.ndim, self)
+
+    @property
+    def range(self) -> Images | Sensors:
+        return self.left.range.widened(self.right.range.ndim - self.left.domain.ndim, self)
+
+    def _forward(self, x: Any) -> Any:
+        return self.left._forward(self.right._forward(x))
+
+    def _vjp(self, x: Any, v: Any) -> Any:
+        return self.right._vjp(x, self.left._vjp(self.right._forward(x), v))
+
+    def _range_shape(self, shape: Any) -> Any:
+        return self.left._range_shape(self.left.domain.shape(self.right._range_shape(shape)))
+
+    def _result_dtype(self, dtype: str) -> str:
+        return self.left._result_dtype(self.right._result_dtype(dtype))
+
+    def __repr__(self) -> str:
+        return f"{self.left!r} @ {self.right!r}"

@@ -130,6 +130,27 @@ class Sensors:
         return checked
 
 
+@dataclass(frozen=True)
+class Cotangents(Sensors):
+    """An image x, and a v for each array of A(x): what ``A.A_vjp(x, v)`` takes."""
+
+    def check(self, y: Measurements) -> Measurements:
+        """Each checked by itself: v is real where A(x) is, whatever x is."""
+        checked = [_cotangent(self.owner, *pair) for pair in zip(self.spaces, y, strict=True)]
+        kinds = [backend.dtype_name(a) for a in checked]
+        if len({backend.real_name(kind) for kind in kinds}) > 1:
+            raise DtypeError(
+                f"{self.owner!r} expected x and v of one precision, got {', '.join(dict.fromkeys(kinds))}"
+            )
+        return Measurements(checked)
+
+
+def _cotangent(owner: Any, space: Any, a: Any) -> Any:
+    if space.real and backend.is_complex(a):
+        raise DtypeError(f"{owner!r} expected a real v, as the measurement is, got {backend.dtype_name(a)}")
+    return replace(space, owner=owner).check(a)
+
+
 def check_channels(owner: Any, channels: Shape, shape: Shape, ndim: int) -> None:
     """Refuse an image of `shape` with `ndim` spatial axes whose axes before them are not `channels` (1: any)."""
     lead = shape[: len(shape) - ndim]

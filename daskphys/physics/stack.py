@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from daskphys import backend, markup
+from daskphys import backend
 from daskphys.errors import ParameterError, ShapeError, describe
 from daskphys.physics import blockcost
 from daskphys.physics.base import LinearPhysics
-from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts, normal_parts, total_of
+from daskphys.physics.blockproducts import (
+    adjoint_parts,
+    gram_parts,
+    normal_parts,
+    total_of,
+    vjp_parts,
+)
 from daskphys.physics.cost import Cost, summed
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.naming import naming
-from daskphys.physics.noise.adding import Noise, SensorNoise
-from daskphys.physics.noise.model import NoiseModel, Seeds
 from daskphys.physics.normal_kind import NormalKind, joined
-from daskphys.physics.spaces import Images, Sensors, check_alike, check_as_many, widest
+from daskphys.physics.physics import Physics
+from daskphys.physics.spaces import Images, check_alike, check_as_many, widest
+from daskphys.physics.stacked import SHAPES, Stacked
 from daskphys.physics.transform import Plain, Transform
 from daskphys.physics.value import value
 from daskphys.physics.weighted import Weights, weighted_normal
 
-#: Image shapes whose measurements' shapes a stack remembers.
-_SHAPES = 8
 
-
-def stack(*operators: Any) -> StackedPhysics:
+def stack(*operators: Any) -> Any:
     """The operator whose measurement is one array for each of `operators`.
 
-    Stacks among them are laid flat, so that there is one sensor axis.
+    Stacks among them are laid flat, so that there is one sensor axis.  It is a `StackedPhysics` where all are linear,
+    else a `NonlinearStack`.
 
     Raises
     ------
@@ -43,24 +47,30 @@ def stack(*operators: Any) -> StackedPhysics:
     >>> len(A), A[1], len(A[1:])
     (3, Blur(15×15, circular), 2)
     """
-    flat: list[LinearPhysics] = []
+    flat: list[Physics] = []
     for position, given in enumerate(operators):
-        if not isinstance(given, LinearPhysics):
+        if not isinstance(given, Physics):
             raise ParameterError(
                 f"stack() expected operators, got {describe(given)} at position {position}: "
                 f"unpack a list, as in stack(*operators)"
             )
-        if not isinstance(given, StackedPhysics) and not isinstance(given.range, Images):
+        if not isinstance(given, Stacked) and not isinstance(given.range, Images):
             raise ParameterError(
                 f"stack() expected operators with one measurement each, got {given!r} at position {position}, which "
                 f"has one a sensor: stack its sensors"
             )
-        flat.extend(given.sensors if isinstance(given, StackedPhysics) else (given,))
-    return StackedPhysics(tuple(flat))
+        flat.extend(given.sensors if isinstance(given, Stacked) else (given,))
+    return stacked(tuple(flat))
+
+
+def stacked(sensors: tuple[Any, ...]) -> Any:
+    """The stack of `sensors`, of the kind that they make it."""
+    linear = all(isinstance(sensor, LinearPhysics) for sensor in sensors)
+    return StackedPhysics(sensors) if linear else NonlinearStack(sensors)
 
 
 @value
-class StackedPhysics(LinearPhysics):
+class StackedPhysics(Stacked, LinearPhysics):
     """The stack [A_1; …; A_N] of operators with one domain, made by `stack`.
 
     A x is `Measurements`: one array a sensor, of any shapes.  Sums over sensors follow the one canonical
@@ -70,36 +80,13 @@ class StackedPhysics(LinearPhysics):
     sensors: tuple[LinearPhysics, ...]
 
     def __post_init__(self) -> None:
-        if not self.sensors:
-            raise ParameterError("stack() expected at least one operator, got none")
+        super().__post_init__()
         check_alike(self.sensors)
-        if self.noise_model is not None:
-            raise ParameterError(
-                f"a stack expected no noise model, for each sensor has its own, got {self.noise_model!r}: write "
-                f"stack(A, B, …).with_noise(model)"
-            )
 
-    @property
-    def physics_list(self) -> list[LinearPhysics]:
-        """The sensors' operators."""
-        return list(self.sensors)
-
-    def __len__(self) -> int:
-        return len(self.sensors)
-
-    def __getitem__(self, index: Any) -> Any:
-        """One sensor's operator, or the stack of a slice of sensors."""
-        return StackedPhysics(self.sensors[index]) if isinstance(index, slice) else self.sensors[index]
-
-    def __iter__(self) -> Iterator[LinearPhysics]:
-        return iter(self.sensors)
+    def _of(self, sensors: tuple[Any, ...]) -> Any:
+        return stacked(sensors)
 
     # -- algebra: sensor by sensor, so that results stay stacks ---------------------------------------------
-
-    def __matmul__(self, other: Any) -> Any:
-        if isinstance(other, LinearPhysics) and isinstance(other.domain, Images):
-            return StackedPhysics(tuple(s @ other for s in self))
-        return super().__matmul__(other)
 
     def _scaled(self, number: complex) -> StackedPhysics:
         return StackedPhysics(tuple(number * s for s in self))
@@ -113,37 +100,11 @@ class StackedPhysics(LinearPhysics):
     # -- shapes --------------------------------------------------------------------------------------------
 
     @functools.cached_property
-    def domain_ndim(self) -> int:  # type: ignore[override]
-        return max(s.domain.ndim for s in self)
-
-    @functools.cached_property
-    def _spaces(self) -> tuple[Any, ...]:
-        return tuple(s.range for s in self)
-
-    @property
-    def range(self) -> Images | Sensors:
-        return Sensors(self, self._spaces)
-
-    # A shape rule is asked of every sensor; of hundreds that takes as long as a product, so once a shape.  What
-    # remembers holds the sensors and not the stack: a cycle would keep blocks on a cluster until a collection.
-
-    @functools.cached_property
-    def _range_rule(self) -> Callable[[Any], Any]:
-        return functools.lru_cache(maxsize=_SHAPES)(functools.partial(_range_shapes, self.sensors))
-
-    @functools.cached_property
     def _domain_rule(self) -> Callable[[Any], Any]:
-        return functools.lru_cache(maxsize=_SHAPES)(functools.partial(_one_domain, self.sensors))
-
-    def _range_shape(self, shape: Any) -> Any:
-        return self._range_rule(shape)
+        return functools.lru_cache(maxsize=SHAPES)(functools.partial(_one_domain, self.sensors))
 
     def _domain_shape(self, shape: Any) -> Any:
         return self._domain_rule(shape)
-
-    def _result_dtype(self, dtype: str) -> str:
-        """The widest of the sensors': each measurement has its own."""
-        return widest(s._result_dtype(dtype) for s in self)
 
     def _adjoint_dtype(self, dtype: str) -> str:
         """That of the sum over sensors."""
@@ -154,17 +115,6 @@ class StackedPhysics(LinearPhysics):
         return self[0].of_real_images  # `check_alike`: and all others
 
     # -- products ------------------------------------------------------------------------------------------
-
-    @functools.cached_property
-    def _shared(self) -> Transform:
-        return functools.reduce(lambda a, b: a.join(b), (s.transform for s in self.sensors))
-
-    @property
-    def transform(self) -> Transform:
-        return self._shared
-
-    def _forward(self, x: Any) -> Measurements:
-        return Measurements(forward_each(self, x, self.transform))
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return self.transform.lower(self._adjoint_to(y, shape, self.transform), shape)
@@ -177,27 +127,6 @@ class StackedPhysics(LinearPhysics):
         return total_of(gram_parts(self, x, weights=weights))
 
     @functools.cached_property
-    def _noise_models(self) -> tuple[NoiseModel | None, ...]:
-        models = tuple(s.noise_model for s in self)
-        return models if any(models) else ()
-
-    def _noisy(self, x: Any, seeds: Seeds) -> Measurements:
-        return self._noised(x, SensorNoise(seeds))
-
-    def _noised(self, x: Any, noise: Noise) -> Measurements:
-        """A x with `noise`."""
-        return Measurements(noise.added(self, forward_each(self, x, self.transform)))
-
-    @property
-    def _noiseless(self) -> StackedPhysics:
-        return self  # what the algebra makes, it makes of the sensors
-
-    def with_noise(self, noise_model: NoiseModel | None) -> StackedPhysics:
-        if noise_model is None and not self._noise_models:
-            return self
-        return StackedPhysics(tuple(s.with_noise(noise_model) for s in self))
-
-    @functools.cached_property
     def normal_kind(self) -> NormalKind | None:
         return joined(s.normal_kind for s in self)
 
@@ -206,15 +135,6 @@ class StackedPhysics(LinearPhysics):
 
     def _weighted_normal(self, shape: Any, weights: Any) -> LinearPhysics:
         return weighted_normal(self, shape, weights)
-
-    def _method(self, shape: Any) -> str:
-        if not isinstance(self.transform, Plain):
-            return self.transform.method(shape)
-        methods = list(dict.fromkeys(s._method(shape) for s in self.sensors[:3]))
-        return f"sensor by sensor: {', '.join(methods)}{', …' if len(self) > 3 else ''}"
-
-    def _cost(self, shape: Any, dtype: str) -> Cost:
-        return blockcost.forward_cost(self.sensors, shape, dtype, self.transform)
 
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
         parts = blockcost.adjoint_cost(self.sensors, shape, dtype, self.transform)
@@ -225,27 +145,21 @@ class StackedPhysics(LinearPhysics):
             return summed([s._gram_cost(shape, dtype) for s in blockcost.one_a_kind(self.sensors)], sums=1)
         return blockcost.total_cost(blockcost.gram_cost(self.sensors, shape, dtype), shape, dtype, Plain())
 
-    # -- appearance ----------------------------------------------------------------------------------------
 
-    def _summary(self) -> str:
-        names = [repr(s) for s in self.sensors[:3]]
-        return f"{len(self)} sensors: {', '.join(names)}{', …' if len(self) > 3 else ''}"
+@value
+class NonlinearStack(Stacked):
+    """The stack [A_1; …; A_N] of operators with one domain that are not all linear, made by `stack`.
 
-    def _rows(self) -> list[tuple[str, str]]:
-        return [("sensors", str(len(self))), ("parameters", markup.bytes_text(self.nbytes))]
+    A(x) is `Measurements`; ``A_vjp(x, v)`` is the sum of the sensors', in the canonical order of `daskphys.pairwise`.
+    """
 
-    def _thumbnails(self) -> list[tuple[str, Any]]:
-        shown = [(i, s) for i, s in enumerate(self.sensors[:8]) if s._thumbnails()]
-        return [(f"sensor {i}", s._thumbnails()[0][1]) for i, s in shown]
+    sensors: tuple[Any, ...]
 
+    def _of(self, sensors: tuple[Any, ...]) -> Any:
+        return stacked(sensors)
 
-def _range_shapes(sensors: tuple[LinearPhysics, ...], shape: Any) -> Any:
-    shapes, same = [], dict[Any, Any]()  # equal shapes of thousands of sensors are one tuple: they are kept
-    for index, sensor in enumerate(sensors):
-        with naming(index, sensor):
-            own = sensor._range_shape(shape)
-        shapes.append(same.setdefault(own, own))
-    return tuple(shapes)
+    def _vjp(self, x: Any, v: Any) -> Any:
+        return total_of(vjp_parts(self, x, v))
 
 
 def _one_domain(sensors: tuple[LinearPhysics, ...], shape: Any) -> Any:
