@@ -8,19 +8,19 @@ that workers hold) alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from daskphys import backend
 from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.factories import Expected
+from daskphys.distributed.held import Held, check_alike, image_shape, weights_of, whole
 from daskphys.distributed.ledger import measured
 from daskphys.distributed.transport import Parcel
-from daskphys.errors import ShapeError
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.tree import reduce_tree
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.base import LinearPhysics
-from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts, normal_parts
+from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts, normal_parts, vjp_parts
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.naming import naming
 from daskphys.physics.noise.adding import Noise
@@ -28,9 +28,6 @@ from daskphys.physics.stack import StackedPhysics
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import Value
 from daskphys.physics.weighted import Weights
-
-#: A block as a task gets it: as one, or as those that it is made of, in their order.
-Held: TypeAlias = StackedPhysics | list[StackedPhysics]
 
 
 def forward(
@@ -91,6 +88,35 @@ def adjoint(
     ]
     extra = (blocks.first, shape, call, blocks.device, blocks.transform)
     name = f"adjoint-{call}"
+    return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
+
+
+def vjp(
+    builder: GraphBuilder,
+    call: str,
+    blocks: Blocks,
+    given: tuple[Any, Any],
+    suffix: tuple[int, ...] = (),
+    layer: str | None = None,
+) -> Ref:
+    """Tasks for ``A_vjp(x, v)``, where `given` is x, and v as y of `adjoint`."""
+    x, v = given
+    parts = [
+        builder.add(
+            (f"vjp-block-{call}", bound[0], *suffix),
+            run_vjp,
+            block,
+            x,
+            v[bound] if isinstance(v, Mapping) else list(v[bound[0] : bound[1]]),
+            call,
+            bound,
+            blocks.device,
+            worker=home,
+        )
+        for bound, block, home in blocks
+    ]
+    extra = (blocks.first, None, call, blocks.device)
+    name = f"vjp-{call}"
     return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
 
 
@@ -170,39 +196,6 @@ def normal(
     return reduce_tree(builder, f"normal-{call}", parts, blocks.homes, run_total, *extra)
 
 
-def _whole(block: Held) -> StackedPhysics:
-    """The sensors of a block, or of several, as one; the same one at every call, for what is derived of it."""
-    if isinstance(block, StackedPhysics):
-        return block
-    first, *others = block
-    if not others:
-        return first
-    kept = first.__dict__.get("_joined")
-    if (
-        kept is None
-        or len(kept[0]) != len(others)
-        or any(a is not b for a, b in zip(kept[0], others, strict=True))
-    ):
-        kept = (others, StackedPhysics(tuple(sensor for part in block for sensor in part)))
-        first.__dict__["_joined"] = kept
-    whole: StackedPhysics = kept[1]
-    return whole
-
-
-def _image_shape(block: StackedPhysics, y: Sequence[Any], start: int) -> Any:
-    """The shape of the one image that a block's measurements belong to."""
-    shapes: list[Any] = []
-    for index, (sensor, own) in enumerate(zip(block, y, strict=True), start):
-        with naming(index, sensor):
-            shapes.append(sensor._domain_shape(tuple(own.shape)))
-            if shapes[-1] != shapes[0]:
-                raise ShapeError(
-                    f"{sensor!r} expected a measurement of an image of shape {shapes[0]}, as that of sensor {start}, "
-                    f"got one of shape {tuple(own.shape)}"
-                )
-    return shapes[0]
-
-
 def run_forward(
     block: Held,
     x: Any,
@@ -215,7 +208,7 @@ def run_forward(
 ) -> Measurements:
     """Each sensor's measurement, with `noise` if given."""
     with measured(call, bound):
-        block, x = _whole(block), _placed(x, device)
+        block, x = whole(block), _placed(x, device)
         made = forward_each(block, x, block.transform.filled(outline), bound[0])
         check_alike(block, [y.shape for y in made], expected, bound[0])
         if noise is not None:
@@ -223,26 +216,22 @@ def run_forward(
         return Parcel(_fetched(a, device) for a in made)
 
 
-def check_alike(block: StackedPhysics, shapes: Sequence[Any], expected: Expected | None, start: int) -> None:
-    """Refuse a factory's sensor whose measurement has not the shape that sensor 0's has."""
-    if expected is None:
-        return
-    for index, (sensor, shape) in enumerate(zip(block, shapes, strict=True), start):
-        if tuple(shape) != tuple(expected.of(index)):
-            raise ShapeError(
-                f"sensor {index} ({sensor!r}): the factory's sensors are expected to give measurements of one "
-                f"shape, that of sensor 0, {tuple(expected.of(index))}; got {tuple(shape)}"
-            )
-
-
 def run_adjoint(
     block: Held, y: Sequence[Any], call: str, bound: tuple[int, int], outline: Transform, device: str | None
 ) -> list[Partial]:
     """The block's partial sums of Aᴴ y."""
     with measured(call, bound):
-        block, y = _whole(block), [_placed(a, device) for a in y]
-        shape = _image_shape(block, y, bound[0])
+        block, y = whole(block), [_placed(a, device) for a in y]
+        shape = image_shape(block, y, bound[0])
         return adjoint_parts(block, y, shape, block.transform.filled(outline), bound[0])
+
+
+def run_vjp(
+    block: Held, x: Any, v: Sequence[Any], call: str, bound: tuple[int, int], device: str | None
+) -> list[Partial]:
+    """The block's partial sums of ``A_vjp(x, v)``."""
+    with measured(call, bound):
+        return vjp_parts(whole(block), _placed(x, device), [_placed(a, device) for a in v], bound[0])
 
 
 def run_gram(
@@ -256,7 +245,7 @@ def run_gram(
 ) -> list[Partial]:
     """The block's partial sums of AᴴA x."""
     with measured(call, bound):
-        block = _whole(block)
+        block = whole(block)
         if expected is not None:
             check_alike(block, [s._range_shape(tuple(x.shape)) for s in block], expected, bound[0])
         return gram_parts(block, _placed(x, device), bound[0], weights)
@@ -273,7 +262,7 @@ def run_each(
     """Each sensor's product with an array of its own."""
     with measured(call, bound):
         made = []
-        for index, (sensor, own) in enumerate(zip(_whole(block), x, strict=True), bound[0]):
+        for index, (sensor, own) in enumerate(zip(whole(block), x, strict=True), bound[0]):
             with naming(index, sensor):
                 made.append(product(sensor, _placed(own, device)))
         return Parcel(_fetched(a, device) for a in made)
@@ -284,7 +273,7 @@ def run_normal(
 ) -> list[Partial]:
     """The block's partial sums of normal operators."""
     with measured(call, bound):
-        return normal_parts(_whole(block), shape, bound[0], weights)
+        return normal_parts(whole(block), shape, bound[0], weights)
 
 
 def run_total(
@@ -301,11 +290,6 @@ def run_total(
         if shape is not None and outline is not None:
             total = block.transform.filled(outline).lower(total, shape)
         return total.to("cpu") if isinstance(total, Value) else _fetched(total, device)
-
-
-def weights_of(weights: Weights | None, bound: tuple[int, int]) -> Weights | None:
-    """The weights of a block's sensors."""
-    return None if weights is None else weights[slice(*bound)]
 
 
 def _placed(x: Any, device: str | None) -> Any:

@@ -9,12 +9,15 @@ from daskphys.distributed.blockdiagonal import DistributedBlockDiagonal, placed
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.given import recipe_of
 from daskphys.distributed.joined import DistributedJoined, parts_recipe
+from daskphys.distributed.nonlinear import DistributedNonlinear
 from daskphys.distributed.physics import DistributedPhysics
+from daskphys.distributed.sensors import Distributed
 from daskphys.errors import ParameterError, checks_keywords, describe
 from daskphys.physics.base import Adjoint, LinearPhysics
 from daskphys.physics.blockdiagonal import BlockDiagonal
 from daskphys.physics.parts import Joined
-from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.physics import Physics
+from daskphys.physics.stack import NonlinearStack, StackedPhysics
 
 
 @overload
@@ -28,14 +31,32 @@ def distribute(
 ) -> DistributedJoined: ...
 @overload
 def distribute(
-    A: StackedPhysics | Sequence[LinearPhysics] | Callable[..., LinearPhysics],
+    A: StackedPhysics,
+    ctx: DistributedContext,
+    *,
+    chunks: Any = "auto",
+    replicas: int = 1,
+    num_operators: int | None = None,
+) -> DistributedPhysics: ...
+@overload
+def distribute(
+    A: NonlinearStack,
+    ctx: DistributedContext,
+    *,
+    chunks: Any = "auto",
+    replicas: int = 1,
+    num_operators: int | None = None,
+) -> DistributedNonlinear: ...
+@overload
+def distribute(
+    A: Sequence[Physics] | Callable[..., Physics],
     ctx: DistributedContext,
     *,
     chunks: Any = "auto",
     replicas: int = 1,
     num_operators: int | None = None,
     parameters: Any = None,
-) -> DistributedPhysics: ...
+) -> Any: ...
 @overload
 def distribute(
     A: BlockDiagonal, ctx: DistributedContext, *, chunks: Any = "auto", replicas: int = 1
@@ -58,7 +79,7 @@ def distribute(
 
     Parameters
     ----------
-    A : StackedPhysics, operator with a sensor axis, BlockDiagonal, an adjoint of these, list of operators, or callable
+    A : StackedPhysics, NonlinearStack, operator with a sensor axis, BlockDiagonal, an adjoint of these, list of operators, or callable
         The stack; an operator that can be sliced along its sensor axis (coils, angles), whose parameters along it may
         be Dask arrays, which are loaded on the workers; or a factory: ``A(index)``, or ``A(index, parameter, …)``, returns the operator of one
         sensor and is called on the worker that gets it.
@@ -79,7 +100,7 @@ def distribute(
 
     Returns
     -------
-    DistributedPhysics, DistributedJoined, DistributedBlockDiagonal, or an adjoint of them
+    DistributedPhysics, DistributedNonlinear, DistributedJoined, DistributedBlockDiagonal, or an adjoint of them
         An operator with the same methods, and the same bits, as the plain one.  Its multiples, sums and
         products are distributed operators of their own, whose sensors are sent when they are made.
 
@@ -129,4 +150,4 @@ def distribute(
         recipe = parts_recipe(A, ctx.client.get)
         parts = DistributedPhysics(recipe, ctx, chunks, replicas)
         return DistributedJoined(parts, A.counts, A.own_sensor_axis, noise_model=A.noise_model)
-    return DistributedPhysics(recipe_of(A, num_operators, parameters, ctx.client.get), ctx, chunks, replicas)
+    return Distributed.of(recipe_of(A, num_operators, parameters, ctx.client.get), ctx, chunks, replicas)

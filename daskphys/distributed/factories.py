@@ -10,20 +10,21 @@ from typing import Any
 from dask.base import tokenize
 
 from daskphys.errors import ParameterError, SensorError, describe
-from daskphys.physics.base import LinearPhysics
 from daskphys.physics.naming import naming
-from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.physics import Physics
+from daskphys.physics.stack import stacked
+from daskphys.physics.stacked import Stacked
 
-Factory = Callable[..., LinearPhysics]
+Factory = Callable[..., Physics]
 
 
 @dataclass(frozen=True)
 class Picked:
     """A factory: sensors that are there."""
 
-    sensors: tuple[LinearPhysics, ...]
+    sensors: tuple[Physics, ...]
 
-    def __call__(self, index: int) -> LinearPhysics:
+    def __call__(self, index: int) -> Physics:
         return self.sensors[index]
 
 
@@ -34,7 +35,7 @@ class Chosen:
     factory: Factory
     indexes: tuple[int, ...]
 
-    def __call__(self, index: int, *parameters: Any) -> LinearPhysics:
+    def __call__(self, index: int, *parameters: Any) -> Physics:
         return made(self.factory, self.indexes[index], parameters)
 
 
@@ -57,7 +58,7 @@ class Mapped:
     counts: tuple[int, ...]
     token: str
 
-    def __call__(self, index: int, *parameters: Any) -> LinearPhysics:
+    def __call__(self, index: int, *parameters: Any) -> Physics:
         operators, first = [], 0
         for factory, count in zip(self.factories, self.counts, strict=True):
             operators.append(made(factory, index, parameters[first : first + count]))
@@ -88,7 +89,7 @@ class Expected:
         return self.unlike.get(index, self.usual)
 
 
-def keep_block(block: StackedPhysics) -> StackedPhysics:
+def keep_block(block: Stacked) -> Stacked:
     """The recipe of a block that travelled with its parameters, or that another worker had."""
     return block
 
@@ -98,7 +99,7 @@ def keep_factory(factory: Factory) -> Factory:
     return factory
 
 
-def make_block(factory: Factory, start: int, stop: int, *parameters: Any) -> StackedPhysics:
+def make_block(factory: Factory, start: int, stop: int, *parameters: Any) -> Stacked:
     """The recipe of a block that a factory makes; each of `parameters` holds the block's sensors in front."""
     for number, parameter in enumerate(parameters):
         if len(parameter) != stop - start:
@@ -107,15 +108,15 @@ def make_block(factory: Factory, start: int, stop: int, *parameters: Any) -> Sta
                 f"{stop - 1}, got a chunk of shape {tuple(parameter.shape)}: its Dask array says other chunks than it has"
             )
     own = [tuple(p[k] for p in parameters) for k in range(stop - start)]
-    return StackedPhysics(tuple(made(factory, start + k, own[k]) for k in range(stop - start)))
+    return stacked(tuple(made(factory, start + k, own[k]) for k in range(stop - start)))
 
 
-def made(factory: Factory, index: int, parameters: tuple[Any, ...] = ()) -> LinearPhysics:
+def made(factory: Factory, index: int, parameters: tuple[Any, ...] = ()) -> Physics:
     """One operator of a factory, or an error that names the sensor."""
     with naming(index, factory):
         _check_call(factory, index, parameters)
         operator = factory(index, *parameters)
-    if not isinstance(operator, LinearPhysics):
+    if not isinstance(operator, Physics):
         raise SensorError(
             f"sensor {index}: the factory {factory!r} expected to return an operator, got {describe(operator)}"
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daskphys import backend
+from daskphys.physics.base import LinearPhysics
 from daskphys.physics.noise.model import NoiseModel
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.normal_kind import joined as joined_kind
-from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.stacked import Stacked
 from daskphys.physics.transform import Transform
 
 
@@ -23,6 +24,7 @@ class Facts:
     noise_models: tuple[NoiseModel | None, ...]  # one a sensor
     makes_complex: bool  # whether a real image has complex measurements
     of_real_images: bool
+    linear: bool
 
     def sum_dtype(self, dtype: str) -> str:
         """The dtype of Aᴴ y for y of `dtype`."""
@@ -31,11 +33,13 @@ class Facts:
         return backend.complex_name(dtype) if self.makes_complex else dtype
 
     @classmethod
-    def of(cls, block: StackedPhysics) -> Facts:
+    def of(cls, block: Stacked) -> Facts:
         wide = block._result_dtype("float32") != "float32"
         models = tuple(sensor.noise_model for sensor in block)
-        ndim, nbytes = block.domain_ndim, block.nbytes
-        return cls(block.transform, block.normal_kind, ndim, nbytes, models, wide, block.of_real_images)
+        ndim, nbytes, linear = block.domain_ndim, block.nbytes, isinstance(block, LinearPhysics)
+        return cls(
+            block.transform, block.normal_kind, ndim, nbytes, models, wide, block.of_real_images, linear
+        )
 
     def joined(self, other: Facts) -> Facts:
         return Facts(
@@ -46,4 +50,5 @@ class Facts:
             self.noise_models + other.noise_models,
             self.makes_complex or other.makes_complex,
             self.of_real_images or other.of_real_images,
+            self.linear and other.linear,
         )

@@ -8,8 +8,9 @@ from typing import Any
 from daskphys.distributed.parameters import Parameters
 from daskphys.distributed.recipes import FactoryRecipe, Makers, Recipe, StackRecipe
 from daskphys.errors import ParameterError, describe
-from daskphys.physics.base import LinearPhysics
-from daskphys.physics.stack import StackedPhysics, stack
+from daskphys.physics.physics import Physics
+from daskphys.physics.stack import stack
+from daskphys.physics.stacked import Stacked
 
 
 def recipe_of(
@@ -19,18 +20,16 @@ def recipe_of(
     get: Callable[[Any, Any], Any] | None = None,
 ) -> Recipe:
     """The recipe of what a user gives to `distribute`; `get` computes on its cluster."""
-    if parameters is not None and (
-        isinstance(physics, LinearPhysics | list | tuple) or not callable(physics)
-    ):
+    if parameters is not None and (isinstance(physics, Physics | list | tuple) or not callable(physics)):
         raise ParameterError(
             f"distribute expected a factory beside parameters, got {describe(physics)}: write a function "
             f"f(index, parameter) that returns one sensor's operator"
         )
-    if isinstance(physics, StackedPhysics):
+    if isinstance(physics, Stacked):
         given: Recipe = StackRecipe(physics)
     elif isinstance(physics, list | tuple):
         given = StackRecipe(stack(*physics))
-    elif isinstance(physics, LinearPhysics):
+    elif isinstance(physics, Physics):
         raise ParameterError(
             f"distribute expected operators with a sensor axis, got {physics!r}: write distribute(stack(A, B, …), ctx)"
         )

@@ -19,7 +19,7 @@ from daskphys.graph.plan import Account
 from daskphys.markup import bytes_text
 from daskphys.physics.cache import MAX_BYTES, derived
 from daskphys.physics.measurements import Measurements
-from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.stacked import Stacked
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def held_now(token: str, dask_worker: Any = None) -> Held:
     for key in list(dask_worker.data.keys()):
         if isinstance(key, tuple) and key[0] == f"block-{token}":
             block = dask_worker.data[key]
-            if isinstance(block, StackedPhysics):
+            if isinstance(block, Stacked):
                 own += sum(derived.nbytes_of(sensor) for sensor in block)
     return Held(
         max(0, _in_use(dask_worker.monitor.get_process_memory()) - derived.nbytes),

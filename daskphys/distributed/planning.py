@@ -19,6 +19,7 @@ from daskphys.distributed.pricing import ADDS, Stack, price
 from daskphys.errors import ParameterError, checks_keywords, nearest
 from daskphys.graph.plan import Account, Load, Rates, repeated, together
 from daskphys.markup import bytes_text
+from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cost import nbytes
 from daskphys.physics.measurements import Measurements
 
@@ -86,6 +87,8 @@ class Planned:
 def _plan(D: Any, x_or_shape: Any, method: str, dtype: str, calibrate: bool) -> Plan:
     if method not in METHODS:
         raise ParameterError(f"{D!r}.plan has no method {method!r}: {nearest(str(method), METHODS)}")
+    if method != "A" and not isinstance(D, LinearPhysics):
+        raise D._not_linear(f"plan of {method}")
     if dtype not in backend.FLOATS:
         raise ParameterError(f"{D!r}.plan expected a dtype among {', '.join(backend.FLOATS)}, got {dtype!r}")
     if D.normal_kind is None and method in ("A_adjoint_A on the workers", "normal"):

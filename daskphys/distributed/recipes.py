@@ -32,8 +32,10 @@ from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.naming import naming
+from daskphys.physics.physics import Physics
 from daskphys.physics.spaces import Sensors
-from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.stack import stacked
+from daskphys.physics.stacked import Stacked
 
 #: Bytes of a factory up to which it travels with each block: a task of its own costs more.
 _SMALL = 1 << 16
@@ -68,9 +70,14 @@ class Recipe(abc.ABC):
     """The stack that is distributed, without the parameters of its sensors where the client has none."""
 
     token: str
-    template: LinearPhysics
+    template: Any
     #: The sensors whose shapes the template does not tell.
     unlike: tuple[int, ...] = ()
+
+    @property
+    def linear(self) -> bool:
+        """Whether its sensors are linear; of a factory, sensor 0 stands for all."""
+        return isinstance(self.template, LinearPhysics)
 
     @abc.abstractmethod
     def __len__(self) -> int: ...
@@ -82,7 +89,7 @@ class Recipe(abc.ABC):
         """Function and arguments that make each block on a worker; what they need is added to `builder`."""
 
     @abc.abstractmethod
-    def sensor(self, index: int) -> LinearPhysics:
+    def sensor(self, index: int) -> Physics:
         """One sensor's operator, on the client."""
 
     @abc.abstractmethod
@@ -97,7 +104,7 @@ class Recipe(abc.ABC):
     def summary(self) -> str:
         """The sensors in a few words."""
 
-    def mapped(self, f: Callable[..., LinearPhysics], *others: Recipe) -> Recipe:
+    def mapped(self, f: Callable[..., Physics], *others: Recipe) -> Recipe:
         """The recipe of ``f(sensor, *sensors of others)`` for each sensor; `f` pickles."""
         recipes = (self, *others)
         makers = [recipe.makers() for recipe in recipes]
@@ -124,7 +131,7 @@ class Recipe(abc.ABC):
         """Bytes of parameters that a block will have on its worker, as far as they are known before it is made."""
         return self.nbytes(start, stop)
 
-    def alike(self, start: int, stop: int) -> Sequence[LinearPhysics]:
+    def alike(self, start: int, stop: int) -> Sequence[Any]:
         """Operators that cost what those of a block do: of a factory, sensor 0 stands for all."""
         return (self.template,) * (stop - start)
 
@@ -144,9 +151,9 @@ class Recipe(abc.ABC):
 class StackRecipe(Recipe):
     """A stack that the client holds."""
 
-    def __init__(self, stack: StackedPhysics) -> None:
+    def __init__(self, stack: Stacked) -> None:
         self.template = stack
-        self._stack = stack
+        self._stack: Any = stack
         self.token = tokenize(stack)
 
     def __len__(self) -> int:
@@ -167,20 +174,20 @@ class StackRecipe(Recipe):
             made.append((fill_block, rest, used, [refs[number] for number in used]))
         return made
 
-    def sensor(self, index: int) -> LinearPhysics:
+    def sensor(self, index: int) -> Physics:
         return self._stack.sensors[index]
 
     def chosen(self, indexes: Sequence[int]) -> Recipe:
-        return StackRecipe(StackedPhysics(tuple(self._stack.sensors[i] for i in indexes)))
+        return StackRecipe(stacked(tuple(self._stack.sensors[i] for i in indexes)))
 
     def summary(self) -> str:
         return self._stack._summary()
 
-    def mapped(self, f: Callable[..., LinearPhysics], *others: Recipe) -> Recipe:
+    def mapped(self, f: Callable[..., Physics], *others: Recipe) -> Recipe:
         if not all(isinstance(other, StackRecipe) for other in others):
             return super().mapped(f, *others)
         stacks = (self, *others)
-        return StackRecipe(StackedPhysics(tuple(f(*(r.sensor(i) for r in stacks)) for i in range(len(self)))))
+        return StackRecipe(stacked(tuple(f(*(r.sensor(i) for r in stacks)) for i in range(len(self)))))
 
     def makers(self) -> Makers:
         return Makers(Picked(self._stack.sensors))
@@ -191,7 +198,7 @@ class StackRecipe(Recipe):
     def sent(self, bounds: Bounds) -> int:
         return nbytes_once([self._stack[start:stop] for start, stop in bounds])
 
-    def alike(self, start: int, stop: int) -> Sequence[LinearPhysics]:
+    def alike(self, start: int, stop: int) -> Sequence[Any]:
         return self._stack.sensors[start:stop]
 
     def range_shape(self, shape: Any) -> Any:
@@ -237,7 +244,7 @@ class FactoryRecipe(Recipe):
         times = 1 if self._held_by_factory > _SMALL else len(bounds)
         return super().sent(bounds) + times * self._held_by_factory
 
-    def sensor(self, index: int) -> LinearPhysics:
+    def sensor(self, index: int) -> Physics:
         factory, parameters, get = self._makers.factory, self._makers.parameters, self._makers.get
         if get is None:
             return made(factory, index, tuple(array[index] for array in parameters.arrays))
@@ -246,7 +253,7 @@ class FactoryRecipe(Recipe):
         key = (f"sensor-{self.token}", index)
         builder.add(key, make_block, factory, index, index + 1, *(parts[0] for parts in taken))
         with quiet_about_size():
-            sensor: LinearPhysics = get(builder.build(), key)[0]
+            sensor: Physics = get(builder.build(), key)[0]
         return sensor
 
     def chosen(self, indexes: Sequence[int]) -> Recipe:

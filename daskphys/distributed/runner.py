@@ -48,7 +48,7 @@ class Runner:
         self.last = Call(
             f"{call}-{number}", method, tasks, seconds, *sizes, attempts=number, algorithm=algorithm
         )
-        sample = value[0] if isinstance(value, Measurements) else value
+        sample = value[0] if isinstance(value, Measurements | tuple) else value
         return backend.like(result, sample) if backend.is_array(result) and sample is not None else result
 
     def _submit(
@@ -56,7 +56,9 @@ class Runner:
     ) -> tuple[Any, int]:
         """The image goes out, tasks run where their blocks are, the result returns; and how many tasks."""
         client, blocks = self.ctx.client, self.holding.groups()
-        self.guard.check(method, blocks, self.holding.workers, value)
+        self.guard.check(
+            method, blocks, self.holding.workers, value[0] if isinstance(value, tuple) else value
+        )
         sent = self._send(value, blocks, name)
         builder = GraphBuilder(name)
         wanted = add(builder, name, blocks, _refs(sent), *args)
@@ -68,7 +70,9 @@ class Runner:
         return results if many else results[0], len(builder)
 
     def _send(self, value: Any, blocks: calls.Blocks, name: str) -> Any:
-        """Futures of the image, or of each block's measurements as one object, where they are needed first."""
+        """Futures of the image, or of each block's measurements as one object, where they are needed first; of both."""
+        if isinstance(value, tuple):
+            return tuple(self._send(part, blocks, name) for part in value)
         if value is None:
             return None
         if not isinstance(value, Measurements):
@@ -115,6 +119,8 @@ class Runner:
 
 
 def _refs(sent: Any) -> Any:
+    if isinstance(sent, tuple):
+        return tuple(map(_refs, sent))
     if isinstance(sent, dict):
         return {bound: Ref(future.key) for bound, future in sent.items()}
     return None if sent is None else Ref(sent.key)
@@ -123,6 +129,6 @@ def _refs(sent: Any) -> Any:
 def _nbytes(value: Any) -> int:
     if value is None:
         return 0
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return sum(map(_nbytes, value))
     return int(value.nbytes if isinstance(value, Measurements) else transport.sizeof(value))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daskphys import backend
-from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.stacked import Stacked
 from daskphys.physics.value import Value
 
 #: Bytes above which an array is worth a task.
@@ -21,7 +21,7 @@ class Hole:
     number: int
 
 
-def shared_by(blocks: Sequence[StackedPhysics]) -> list[Any]:
+def shared_by(blocks: Sequence[Stacked]) -> list[Any]:
     """The arrays that more than one block has."""
     seen: dict[int, Any] = {}
     shared: dict[int, Any] = {}
@@ -32,7 +32,7 @@ def shared_by(blocks: Sequence[StackedPhysics]) -> list[Any]:
     return list(shared.values())
 
 
-def nbytes_once(blocks: Sequence[StackedPhysics]) -> int:
+def nbytes_once(blocks: Sequence[Stacked]) -> int:
     """Bytes of all blocks, of which those that are shared travel once."""
     twice = shared_by(blocks)
     ids = {id(array) for array in twice}
@@ -41,7 +41,7 @@ def nbytes_once(blocks: Sequence[StackedPhysics]) -> int:
     return rest + sum(map(backend.nbytes, twice))
 
 
-def stripped(block: StackedPhysics, shared: Sequence[Any]) -> tuple[Any, list[int]]:
+def stripped(block: Stacked, shared: Sequence[Any]) -> tuple[Any, list[int]]:
     """A block without shared arrays, and the numbers of those that it had."""
     numbers = {id(array): number for number, array in enumerate(shared)}
     used: dict[int, None] = {}
@@ -56,14 +56,12 @@ def stripped(block: StackedPhysics, shared: Sequence[Any]) -> tuple[Any, list[in
     return _mapped(block, hole), list(used)
 
 
-def fill_block(block: Any, used: Sequence[int], shared: Sequence[Any]) -> StackedPhysics:
+def fill_block(block: Any, used: Sequence[int], shared: Sequence[Any]) -> Stacked:
     """The recipe of a block whose shared arrays are the results of other tasks."""
     arrays: Mapping[int, Any] = dict(zip(used, shared, strict=True))
     for array in shared:
         backend.lock(array)
-    filled: StackedPhysics = _mapped(
-        block, lambda item: arrays[item.number] if isinstance(item, Hole) else item
-    )
+    filled: Stacked = _mapped(block, lambda item: arrays[item.number] if isinstance(item, Hole) else item)
     return filled
 
 

@@ -9,13 +9,13 @@ from typing import Any
 from dask.base import tokenize
 
 from daskphys.distributed import calls
-from daskphys.distributed.physics import DistributedPhysics
+from daskphys.distributed.sensors import Distributed
 from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.interop.chunks import Index, array, filled
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.spaces import widest
-from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.stacked import Stacked
 from daskphys.physics.system import gram_dtype
 
 
@@ -37,7 +37,7 @@ def begin(
     """
     names = [a.name for a in inputs]
     physics = operator if physics is None else physics
-    if isinstance(physics, DistributedPhysics):
+    if isinstance(physics, Distributed):
         blocks = physics.holding.lazy_blocks(grouped)
         # Groups follow the workers, and tasks of other groups must not have the same keys.
         call = tokenize(what, operator, names, blocks.bounds)
@@ -67,8 +67,8 @@ def adjoint_dtype(physics: Any, y: Any) -> str:
 
 def _sensors(physics: Any) -> Sequence[Any]:
     """Those whose dtypes stand for all: of a factory's sensors the first one."""
-    known = physics.recipe.template if isinstance(physics, DistributedPhysics) else physics
-    return known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
+    known = physics.recipe.template if isinstance(physics, Distributed) else physics
+    return known.sensors if isinstance(known, Stacked) else (known,) * len(physics)
 
 
 def take(builder: GraphBuilder, call: str, index: Index, shapes: Any, made: Ref, start: int = 0) -> None:

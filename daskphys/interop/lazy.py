@@ -17,6 +17,7 @@ from daskphys.distributed import calls
 from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.gram import DistributedGram
 from daskphys.distributed.physics import DistributedPhysics
+from daskphys.distributed.sensors import Distributed
 from daskphys.errors import NotClosedFormError, ShapeError
 from daskphys.graph.builder import GraphBuilder
 from daskphys.interop import noise, pencils, pointwise, tiles
@@ -33,14 +34,15 @@ from daskphys.interop.chunks import Index, aligned, array, chunk_shape, filled, 
 from daskphys.interop.tiling import SENSORS
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.algebra import normal_solution
-from daskphys.physics.base import Adjoint, Composed, Gram, LinearPhysics, PseudoInverse, Scaled, Sum
+from daskphys.physics.base import Adjoint, Composed, Gram, PseudoInverse, Scaled, Sum
 from daskphys.physics.blockdiagonal import BlockDiagonal
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.normal import NormalSum
 from daskphys.physics.normal_kind import has_closed_form
 from daskphys.physics.parts import Joined
-from daskphys.physics.physics import Noisy
+from daskphys.physics.physics import Chained, Noisy, Physics, Vjp
 from daskphys.physics.stack import StackedPhysics, widened
+from daskphys.physics.stacked import Stacked
 from daskphys.physics.weighted import WeightedGram, Weights
 
 
@@ -50,10 +52,8 @@ def apply(operator: Any, value: Any) -> Any:
         operator.check_method()
     if isinstance(operator, Noisy):
         return noise.added(operator.parent, apply(operator.parent, value), operator.seeds)
-    if operator.of_real_images and backend.is_complex(
-        value
-    ):  # of another product: the door takes real ones alone
-        value = value.real
+    if operator.of_real_images and backend.is_complex(value):
+        value = value.real  # of another product: the door takes real ones alone
     match operator:  # an operator with a sensor axis of its own is the stack of its parts
         case Joined(parts=parts):
             y = apply(parts, value)
@@ -76,7 +76,7 @@ def apply(operator: Any, value: Any) -> Any:
             if (made := room.apply(operator, value)) is not None:
                 return made
         match operator:  # what cannot be one task a tile may still be made of what can
-            case StackedPhysics():
+            case Stacked():
                 return Measurements(_of(i, s, value) for i, s in enumerate(operator))
             case NormalSum(terms=terms) | Adjoint(parent=NormalSum(terms=terms)):
                 return pairwise_sum(apply(term, value) for term in terms)
@@ -92,13 +92,17 @@ def apply(operator: Any, value: Any) -> Any:
                     w * _of(i, Gram(s), value) for i, (w, s) in enumerate(zip(weights, stack, strict=True))
                 )
     match operator:
-        case Composed() if operator.convolution is None or split(operator, value):
+        case Vjp(parent=Stacked() | Distributed() as physics):
+            return _vjp(operator, physics, value)
+        case Composed(convolution=None) | Chained():
+            return apply(operator.left, apply(operator.right, value))
+        case Composed() if split(operator, value):
             return apply(operator.left, apply(operator.right, value))
         case Scaled():
             return operator.factor * apply(operator.parent, value)
         case Sum():
             return pairwise_sum(apply(term, value) for term in operator.terms)
-        case StackedPhysics() | DistributedPhysics():
+        case Stacked() | Distributed():
             return _forward(operator, value)
         case Gram(parent=StackedPhysics() | DistributedPhysics()):
             return _gram(operator, value)
@@ -143,7 +147,7 @@ def _holds(operator: Any, kinds: Any) -> bool:
     """Whether an operator is one of `kinds`, or made of one."""
     if isinstance(operator, kinds):
         return True
-    fields = operator._fields().values() if isinstance(operator, LinearPhysics) else ()
+    fields = operator._fields().values() if isinstance(operator, Physics) else ()
     return any(_holds(part, kinds) for f in fields for part in (f if isinstance(f, tuple) else (f,)))
 
 
@@ -155,9 +159,9 @@ def _inverts(operator: Any) -> bool:
 # -- operators that are one task a chunk ---------------------------------------------------------------------
 
 
-def _leaf(operator: LinearPhysics, value: Any) -> Any:
+def _leaf(operator: Physics, value: Any) -> Any:
     """An operator as a whole: one task a chunk."""
-    if _holds(operator, DistributedPhysics):
+    if _holds(operator, Distributed):
         raise NotClosedFormError(
             f"{operator!r} iterates over workers and has no lazy form: give it arrays in memory, as in "
             f"A_dagger(y.compute())"
@@ -182,7 +186,7 @@ def _leaf(operator: LinearPhysics, value: Any) -> Any:
     return measurements(graph, name, inputs, lead, shapes, [dtype] * len(shapes))
 
 
-def run_leaf(operator: LinearPhysics, x: Any) -> Any:
+def run_leaf(operator: Physics, x: Any) -> Any:
     """One chunk through an operator; FFTs use one thread, since chunks run side by side."""
     with backend.fft_threads(1):
         return operator._forward(Measurements(x) if isinstance(x, list) else x)
@@ -209,7 +213,7 @@ def _check_memory(physics: Any, method: str, blocks: Blocks, sample: Any, shape:
     Others may be computed and stored before and after it, so that no more need be there at once.
     `sample` has the leading chunks, and `shape` is that of the whole image.
     """
-    if isinstance(physics, DistributedPhysics):
+    if isinstance(physics, Distributed):
         lead = len(shape) - physics.domain.ndim
         largest = (*(max(c) for c in sample.chunks[:lead]), *shape[lead:])
         workers = physics.holding.workers
@@ -219,7 +223,7 @@ def _check_memory(physics: Any, method: str, blocks: Blocks, sample: Any, shape:
 
 def _expected(physics: Any, x: Any, index: Index) -> Any:
     """The shapes of measurements of a chunk, where a factory makes sensors that are not known here."""
-    if isinstance(physics, DistributedPhysics):
+    if isinstance(physics, Distributed):
         return physics.recipe.expected(chunk_shape(x, index, x.shape))
     return None
 
@@ -236,6 +240,18 @@ def _adjoint(physics: Any, y: Measurements) -> Any:
         calls.adjoint(builder, call, blocks, chunks, image, filled(name, index, len(shape))[1:], layer=name)
     dtype = adjoint_dtype(physics, inputs[0])
     return array(builder.build(inputs), name, inputs, lead, shape, dtype)
+
+
+def _vjp(operator: Vjp, physics: Any, value: Measurements) -> Any:
+    inputs, lead = aligned(operator, value)
+    x, *v = inputs
+    builder, call, blocks = begin("vjp", physics, inputs, grouped=True)
+    _check_memory(physics, "A_vjp", blocks, x, x.shape)
+    name = f"vjp-{call}"
+    for index in indexes(x, lead):
+        given = key(x, index), [key(a, index) for a in v]
+        calls.vjp(builder, call, blocks, given, filled(name, index, x.ndim)[1:], layer=name)
+    return array(builder.build(inputs), name, inputs, lead, x.shape, x.dtype.name)
 
 
 def _gram(operator: Gram | WeightedGram, x: Any, weights: Weights | None = None) -> Any:

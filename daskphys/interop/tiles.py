@@ -17,6 +17,7 @@ import dask.array as da
 
 from daskphys.distributed import calls
 from daskphys.distributed.gram import DistributedGram
+from daskphys.distributed.held import weights_of
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.joining import joins
 from daskphys.graph.tree import reduce_tree
@@ -184,7 +185,7 @@ def _add_sums(
             tile = needs.tile([place.box] * (bound[1] - bound[0]), plan, bound[0], blocks.device)
             last = bound is blocks.bounds[-1]
             layer = name if last else f"{name}-{bound[0]}"
-            own = calls.weights_of(weights, bound)
+            own = weights_of(weights, bound)
             args = (block, needs.refs, [made[b] for b in earlier], tile, product, last, own)
             made.append(
                 builder.add((layer, *place.index), tiletasks.run_sum, *args, worker=home, layer=layer)
@@ -203,6 +204,6 @@ def kernel_task(
     name = f"kernel-{call}"
     parts = []
     for bound, block, home in blocks:
-        args = (block, bound[0], real, overlap, calls.weights_of(weights, bound))
+        args = (block, bound[0], real, overlap, weights_of(weights, bound))
         parts.append(builder.add((f"{name}-block", bound[0]), tiletasks.run_kernel, *args, worker=home))
     return reduce_tree(builder, name, parts, blocks.homes, tiletasks.run_kernel_total)

@@ -6,15 +6,15 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from daskphys.distributed.physics import DistributedPhysics
+from daskphys.distributed.sensors import Distributed
 from daskphys.physics.base import Adjoint, Gram, LinearPhysics
 from daskphys.physics.measurements import Measurements
-from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.stacked import Stacked
 from daskphys.physics.stencil import Stencil
 from daskphys.physics.tiles import Box, Local, clipped
 from daskphys.physics.weighted import WeightedGram
 
-SENSORS = (StackedPhysics, DistributedPhysics)
+SENSORS = (Stacked, Distributed)
 
 Chunks = tuple[int, ...]
 
@@ -131,11 +131,11 @@ def stencils_of(physics: Any) -> list[Stencil] | None:
 
 def sensors_of(physics: Any) -> tuple[LinearPhysics, ...]:
     """The sensors' operators as they are known here; an operator without a sensor axis is one."""
-    if not isinstance(physics, DistributedPhysics):
-        return physics.sensors if isinstance(physics, StackedPhysics) else (physics,)
+    if not isinstance(physics, Distributed):
+        return physics.sensors if isinstance(physics, Stacked) else (physics,)
     # Of a factory's sensors the first one stands for all: the tasks check that it does.
     known = physics.recipe.template
-    return known.sensors if isinstance(known, StackedPhysics) else (known,) * len(physics)
+    return known.sensors if isinstance(known, Stacked) else (known,) * len(physics)
 
 
 def merged(chunks: Chunks, least: int) -> Chunks:

@@ -16,7 +16,9 @@ from dask.sizeof import sizeof
 
 from daskphys import backend, doors
 from daskphys.errors import DaskphysWarning, DtypeError, MissingDependencyError, UnsupportedArrayError, warn
+from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.physics import Vjp
 
 
 class TorchDoor:
@@ -35,7 +37,8 @@ class TorchDoor:
                 )
             _check_memory(tensor, repr(operator))
         checked = operator.domain.check(value)
-        results = _Linear.apply(operator, many, *(checked if many else (checked,)))
+        function = _Linear if isinstance(operator.differentiated, LinearPhysics) else _Nonlinear
+        results = function.apply(operator, many, *(checked if many else (checked,)))
         return Measurements(results) if isinstance(results, tuple) else results
 
     def to_core(self, array: torch.Tensor) -> Any:
@@ -132,6 +135,25 @@ class _Linear(torch.autograd.Function):
         ]
         results = _Linear.apply(operator, many, *batched)
         return results, tuple(0 for _ in results) if isinstance(results, tuple) else 0
+
+
+class _Nonlinear(torch.autograd.Function):
+    """An operator that is not linear, for autograd; its gradient has none of its own."""
+
+    @staticmethod
+    def forward(operator: Any, many: bool, *tensors: torch.Tensor) -> Any:
+        return _Linear.forward(operator, many, *tensors)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        operator, _, *tensors = inputs
+        ctx.operator = operator.differentiated
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        return None, None, _DOOR.apply(Vjp(ctx.operator), Measurements((*ctx.saved_tensors, *gradients)))
 
 
 _DOOR = TorchDoor()

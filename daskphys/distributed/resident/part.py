@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daskphys import backend
-from daskphys.distributed.calls import check_alike
 from daskphys.distributed.factories import Expected
+from daskphys.distributed.held import check_alike
 from daskphys.krylov.vectors import inner, plus
 from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts
