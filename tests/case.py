@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from daskphys.backend import FLOATS
-from daskphys.physics import Blur, LinearPhysics
+from daskphys.physics import Blur, Physics
 
 #: The dtypes of operators of real images.
 REALS = ("float32", "float64")
@@ -20,7 +20,7 @@ class Case:
     """An operator, and shapes of its input to try it on."""
 
     name: str
-    operator: LinearPhysics
+    operator: Physics
     shapes: tuple[Any, ...]
     dtypes: tuple[str, ...] = FLOATS
     portable: bool = True  # whether its hooks compute by the array API standard

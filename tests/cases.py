@@ -19,6 +19,7 @@ from daskphys.physics import (
     Diagonal,
     FourierMultiplier,
     Identity,
+    LinearPhysics,
     OfRealImages,
     Toeplitz,
     gaussian_blur,
@@ -30,7 +31,16 @@ from daskphys.physics.parts import JoinedStack
 from daskphys.physics.weighted import WeightedGram
 
 #: Operators that need a cluster: the tests of `daskphys.distributed` hold them to the plain ones.
-ON_A_CLUSTER = ("DistributedBlockDiagonal", "DistributedGram", "DistributedJoined", "DistributedPhysics")
+ON_A_CLUSTER = (
+    "DistributedBlockDiagonal",
+    "DistributedGram",
+    "DistributedJoined",
+    "DistributedNonlinear",
+    "DistributedPhysics",
+)
+
+#: Operators behind a method of every operator, whose tests hold them.
+BEHIND_METHODS = ("Noisy", "Vjp")
 
 IMAGES = ((9, 8), (2, 5, 6))
 CHANNELS = ((3, 8, 7), (2, 3, 5, 4))
@@ -194,3 +204,6 @@ def _families() -> list[Case]:
 
 
 CASES = (*BLURS, *DERIVED, *NORMALS, *STACKS, *OF_REAL_IMAGES, *JOINED, *_families())
+
+#: Those whose operators are linear.
+LINEAR = [case for case in CASES if isinstance(case.operator, LinearPhysics)]

@@ -15,10 +15,17 @@ from dask.base import normalize_token, tokenize
 from dask.sizeof import sizeof
 
 from daskphys import backend, doors
-from daskphys.errors import DaskphysWarning, DtypeError, MissingDependencyError, UnsupportedArrayError, warn
+from daskphys.errors import (
+    DaskphysWarning,
+    DtypeError,
+    MissingDependencyError,
+    NotLinearError,
+    UnsupportedArrayError,
+    warn,
+)
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements
-from daskphys.physics.physics import Vjp
+from daskphys.physics.physics import Physics, Vjp
 
 
 class TorchDoor:
@@ -37,7 +44,9 @@ class TorchDoor:
                 )
             _check_memory(tensor, repr(operator))
         checked = operator.domain.check(value)
-        function = _Linear if isinstance(operator.differentiated, LinearPhysics) else _Nonlinear
+        derived = operator.differentiated
+        curved = isinstance(derived, Physics) and not isinstance(derived, LinearPhysics)
+        function = _Nonlinear if curved else _Linear
         results = function.apply(operator, many, *(checked if many else (checked,)))
         return Measurements(results) if isinstance(results, tuple) else results
 
@@ -153,6 +162,10 @@ class _Nonlinear(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        if isinstance(ctx.operator, Vjp):
+            raise NotLinearError(
+                f"{ctx.operator!r} has no gradient of its own: expected first derivatives alone"
+            )
         return None, None, _DOOR.apply(Vjp(ctx.operator), Measurements((*ctx.saved_tensors, *gradients)))
 
 

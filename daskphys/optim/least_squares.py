@@ -12,6 +12,7 @@ from daskphys.krylov.lsqr import LSQR
 from daskphys.optim.problem import Callback, Problem
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.checks import check_rtol
+from daskphys.physics.physics import Physics
 
 
 @checks_keywords
@@ -197,7 +198,8 @@ def _problem(
 ) -> Problem:
     """What the user asked for, with every parameter in its domain."""
     if not isinstance(A, LinearPhysics):
-        raise UnsupportedArrayError(f"optim.{name} expected an operator, got {describe(A)}")
+        got = repr(A) if isinstance(A, Physics) else describe(A)
+        raise UnsupportedArrayError(f"optim.{name} expected a linear operator, got {got}")
     owner = f"optim.{name}({A!r})"
     if not _is(numbers.Real, lam) or not 0 <= float(lam) < float("inf"):
         raise ParameterError(f"{owner} expected lam >= 0, got {lam!r}")

@@ -79,6 +79,11 @@ class Problem:
         return replace(self.physics.range, owner=self)
 
     @property
+    def differentiated(self) -> Problem:
+        """Itself."""
+        return self
+
+    @property
     def H(self) -> Any:
         """No adjoint, which autograd would ask for."""
         raise NotClosedFormError(

@@ -248,7 +248,7 @@ class Vjp(Physics):
         return self.parent._vjp(x[0], v)
 
     def _vjp(self, x: Any, v: Any) -> Any:
-        raise NotLinearError(f"{self!r} has no derivative: expected a first derivative alone")
+        raise NotImplementedError(f"{self!r} has no gradient of its own")
 
     def _range_shape(self, shape: Any) -> Any:
         image, *got = shape

@@ -12,8 +12,9 @@ from typing import Any
 from daskphys.backend import FLOATS
 from daskphys.errors import ShapeError, UnsupportedArrayError, describe
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.physics import Physics
 from daskphys.physics.spaces import Images
-from daskphys.testing import content, inverses, kinds, products, stacks
+from daskphys.testing import content, inverses, kinds, nonlinear, products, stacks
 from daskphys.testing.probe import Probe, inputs_stay
 
 __all__ = ["check_physics"]
@@ -23,7 +24,7 @@ _EVERY_SHAPE = (*content.LAWS, *stacks.LAWS, *inverses.LAWS, *kinds.LAWS)
 
 
 def check_physics(
-    operator: LinearPhysics,
+    operator: Physics,
     shapes: Sequence[Any],
     *,
     dtypes: Sequence[str] = FLOATS,
@@ -34,8 +35,9 @@ def check_physics(
 
     Parameters
     ----------
-    operator : LinearPhysics
-        The operator.
+    operator : Physics
+        The operator.  Of one that is not linear the gradient `A_vjp` is held against finite differences, in double
+        precision: A must be smooth around random images.
     shapes : sequence of shapes
         Shapes of its input, with and without leading axes; for an operator that takes measurements, each is a
         tuple of shapes, one a sensor.  Small ones: up to 1024 entries, norms are also compared with those of
@@ -59,18 +61,22 @@ def check_physics(
     >>> from daskphys.testing import check_physics
     >>> check_physics(Blur(gaussian_blur(1.0), padding="valid"), [(12, 13), (3, 12, 13)])
     """
-    if not isinstance(operator, LinearPhysics):
+    if not isinstance(operator, Physics):
         raise UnsupportedArrayError(f"check_physics expected an operator, got {describe(operator)}")
     if not shapes or not all(isinstance(shape, tuple) for shape in shapes):
         raise ShapeError(
             f"check_physics expected a list of shapes, as in [(8, 9), (3, 8, 9)], got {shapes!r}"
         )
-    every_shape = [law for law in _EVERY_SHAPE if portable or law is not kinds.array_api]
+    linear = isinstance(operator, LinearPhysics)
+    every_dtype, every_shape = (
+        (_EVERY_DTYPE, _EVERY_SHAPE) if linear else (nonlinear.DTYPES, nonlinear.SHAPES)
+    )
+    every_shape = tuple(law for law in every_shape if portable or law is not kinds.array_api)
     broken: dict[str, list[str]] = {}
     real = operator.domain.real if isinstance(operator.domain, Images) else False
     for shape in shapes:
         own = [name for name in dtypes if not (real and name.startswith("complex"))]
-        for dtype, laws in [*((name, _EVERY_DTYPE) for name in own), ("float64", every_shape)]:
+        for dtype, laws in [*((name, every_dtype) for name in own), ("float64", every_shape)]:
             probe = Probe(operator, shape, dtype, seed)
             for law in (*laws, inputs_stay):
                 try:
@@ -82,6 +88,6 @@ def check_physics(
         raise AssertionError("\n".join(_line(operator, law, cases) for law, cases in broken.items()))
 
 
-def _line(operator: LinearPhysics, law: str, cases: list[str]) -> str:
+def _line(operator: Physics, law: str, cases: list[str]) -> str:
     more = f" (and on {len(cases) - 1} more inputs)" if len(cases) > 1 else ""
     return f"{operator!r} breaks “{law}” {cases[0]}{more}"

@@ -11,6 +11,7 @@ import numpy as np
 from daskphys import backend, doors
 from daskphys.errors import DtypeError, ShapeError, UnsupportedArrayError
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.physics import Physics
 from daskphys.testing.probe import Probe, arrays, each, expect, require
 
 
@@ -84,7 +85,7 @@ def arrays_only(p: Probe) -> None:
             _raises(ShapeError, A, A.A, np.ones(()))
 
 
-def _raises(kind: type[Exception], A: LinearPhysics, product: Callable[[Any], Any], value: Any) -> None:
+def _raises(kind: type[Exception], A: Physics, product: Callable[[Any], Any], value: Any) -> None:
     try:
         product(value)
     except kind as error:
@@ -98,9 +99,10 @@ def _raises(kind: type[Exception], A: LinearPhysics, product: Callable[[Any], An
 
 def _names(item: Any) -> Iterator[str]:
     """The reprs of an operator and of those that it is made of."""
-    if isinstance(item, LinearPhysics):
+    if isinstance(item, Physics):
         yield repr(item)
-        yield repr(item.H)
+        if isinstance(item, LinearPhysics):
+            yield repr(item.H)
         for field in item._fields().values():
             yield from _names(field)
     elif isinstance(item, tuple):

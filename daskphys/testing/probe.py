@@ -10,8 +10,9 @@ import numpy as np
 from daskphys import backend
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.physics import Physics
 from daskphys.physics.spaces import Sensors
-from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.stacked import Stacked
 
 #: Relative difference of results that should be equal but are rounded in another order.
 TOLERANCE = {"float32": 5e-6, "float64": 1e-12}
@@ -22,12 +23,13 @@ Product = Callable[..., Any]
 class Probe:
     """Random inputs and outputs of one shape and dtype; it keeps copies of all that it gave."""
 
-    def __init__(self, operator: LinearPhysics, shape: Any, dtype: str, seed: int) -> None:
-        self.A, self.shape, self.dtype = operator, shape, dtype
+    def __init__(self, operator: Physics, shape: Any, dtype: str, seed: int) -> None:
+        self.A: Any = operator
+        self.shape, self.dtype = shape, dtype
         self.given: list[tuple[np.ndarray, np.ndarray]] = []
         self._rng = np.random.default_rng(seed)
         self.takes_measurements = isinstance(shape[0], tuple)
-        gives_measurements = isinstance(operator.range, Sensors) and not isinstance(operator, StackedPhysics)
+        gives_measurements = isinstance(operator.range, Sensors) and not isinstance(operator, Stacked)
         self.can_be_stacked = not (self.takes_measurements or gives_measurements)
 
     def random(self, shape: Any, dtype: str) -> Any:
@@ -75,9 +77,25 @@ class Probe:
             backend.is_complex(array) for array in arrays(self.A.A(self.random(self.shape, "float64")))
         )
 
+    def cotangents(self, *lead: int) -> Any:
+        """An x and a v for ``A.A_vjp(x, v)``: v is like A(x)."""
+        x = self.input(*lead)
+        v = [self.random(tuple(a.shape), backend.dtype_name(a)) for a in arrays(self.A.A(x))]
+        return Measurements((x, *v))
+
+    def A_vjp(self, given: Any) -> Any:
+        """``A.A_vjp`` of what `cotangents` made."""
+        return self.A.A_vjp(*self.pair(given))
+
+    def pair(self, given: Any) -> tuple[Any, Any]:
+        """It as x and v."""
+        return given[0], Measurements(given[1:]) if isinstance(self.A.range, Sensors) else given[1]
+
     def products(self) -> list[tuple[Product, Product]]:
-        """The four products, each with what makes its argument."""
+        """The products, each with what makes its argument: four of a linear operator, A and A_vjp of another."""
         A = self.A
+        if not isinstance(A, LinearPhysics):
+            return [(A.A, self.input), (self.A_vjp, self.cotangents)]
         return [
             (A.A, self.input),
             (A.A_adjoint, self.output),

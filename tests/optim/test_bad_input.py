@@ -53,7 +53,9 @@ def test_parameters(solve, bad, said):
 
 @solvers
 def test_no_operator(solve):
-    with raises(UnsupportedArrayError, f"optim.{solve.__name__} expected an operator, got numpy.ndarray"):
+    with raises(
+        UnsupportedArrayError, f"optim.{solve.__name__} expected a linear operator, got numpy.ndarray"
+    ):
         solve(np.eye(3), np.ones(3))
 
 

@@ -14,9 +14,9 @@ from daskphys.physics.blockcost import adjoint_cost, forward_cost, gram_cost, no
 from daskphys.physics.cache import derived
 from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.measurements import Measurements
-from tests.cases import CASES
+from tests.cases import LINEAR
 
-BOTH = [(case, dtype) for case in CASES for dtype in ("float32", "complex128") if dtype in case.dtypes]
+BOTH = [(case, dtype) for case in LINEAR for dtype in ("float32", "complex128") if dtype in case.dtypes]
 
 
 def argument(shape, dtype):
