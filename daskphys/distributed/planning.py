@@ -26,6 +26,9 @@ from daskphys.physics.measurements import Measurements
 #: Methods that can be planned; "A_adjoint_A" goes where the call would go.
 METHODS = ("A", "A_adjoint", "A_adjoint_A", "A_adjoint_A by the tree", "A_adjoint_A on the workers", "normal")
 
+#: And of an operator that is not linear.
+NONLINEAR = ("A", "A_vjp")
+
 
 class LazyPlan(NamedTuple):
     """What a door says of a lazy product on chunks of the image's own axes.
@@ -53,6 +56,7 @@ class Planned:
         x_or_shape : array, tuple of int or Measurements
             An image (a Dask array for a lazy call), its shape, or measurements.
         method : str
+            Of an operator that is not linear "A" or "A_vjp"; else
             "A", "A_adjoint", "A_adjoint_A" (as the call would do it), "A_adjoint_A by the tree", "A_adjoint_A on
             the workers", or "normal", the set-up of the merged operator.
         dtype : str
@@ -85,10 +89,12 @@ class Planned:
 
 
 def _plan(D: Any, x_or_shape: Any, method: str, dtype: str, calibrate: bool) -> Plan:
-    if method not in METHODS:
-        raise ParameterError(f"{D!r}.plan has no method {method!r}: {nearest(str(method), METHODS)}")
-    if method != "A" and not isinstance(D, LinearPhysics):
+    linear = isinstance(D, LinearPhysics)
+    if not linear and method in METHODS[1:]:
         raise D._not_linear(f"plan of {method}")
+    known = METHODS if linear else NONLINEAR
+    if method not in known:
+        raise ParameterError(f"{D!r}.plan has no method {method!r}: {nearest(str(method), known)}")
     if dtype not in backend.FLOATS:
         raise ParameterError(f"{D!r}.plan expected a dtype among {', '.join(backend.FLOATS)}, got {dtype!r}")
     if D.normal_kind is None and method in ("A_adjoint_A on the workers", "normal"):

@@ -28,6 +28,7 @@ ADDS: Mapping[str, Callable[..., Any]] = {
     "A": calls.forward,
     "A_adjoint": calls.adjoint,
     "A_adjoint_A": calls.gram,
+    "A_vjp": calls.vjp,
     "normal": calls.normal,
 }
 
@@ -46,12 +47,16 @@ class Stack:
             return blockcost.forward_cost(sensors, shape, dtype, transform)
         if add is calls.adjoint:
             return blockcost.adjoint_cost(sensors, shape, dtype, transform, bound[0])
+        if add is calls.vjp:
+            return blockcost.vjp_cost(sensors, shape, dtype, bound[0])
         if add is calls.gram:
             return blockcost.gram_cost(sensors, shape, dtype, bound[0])
         return blockcost.normal_cost(sensors, shape, dtype, bound[0])
 
     def image_dtype(self, dtype: str, add: Callable[..., Any]) -> str:
         """The dtype of a sum over sensors."""
+        if add is calls.vjp:
+            return dtype
         kind = self.facts.normal_kind
         if kind is not None and add in (calls.gram, calls.normal):
             return kind.result_dtype(dtype)
@@ -100,7 +105,10 @@ def price(
         made = calls.normal(builder, "plan", blocks, shape)
     else:
         given["image"] = (nbytes(shape, dtype), blocks.homes[0])
-        made = add(builder, "plan", blocks, Ref("image"))
+        x: Any = Ref("image")
+        if add is calls.vjp:
+            x = x, _measurements(stack, blocks, shape, dtype, given)
+        made = add(builder, "plan", blocks, x)
     wanted = [ref.key for ref in (made if isinstance(made, list) else [made])]
     tasks = builder.tasks()
     stops = dict(blocks.bounds)

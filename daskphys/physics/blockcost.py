@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from daskphys import backend
 from daskphys.pairwise import subtrees
 from daskphys.physics.cost import Cost, all_of, nbytes, summed
+from daskphys.physics.forward import Forward
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.normal_kind import joined
 from daskphys.physics.transform import Plain, Transform
@@ -33,6 +34,12 @@ def adjoint_cost(
     else:
         z = transform.cost(shape, dtype).result
         terms = [replace(cost, result=z) for cost in _steps(block, shape, dtype, transform)]
+    return summed(terms, subtrees(start, start + len(block)))
+
+
+def vjp_cost(block: Sequence[Forward], shape: Any, dtype: str, start: int = 0) -> Cost:
+    """That of `vjp_parts`: each sensor's gradient, in partial sums."""
+    terms = _each(block, lambda sensor: sensor._vjp_cost(shape, dtype))
     return summed(terms, subtrees(start, start + len(block)))
 
 
@@ -105,7 +112,7 @@ def _after_step(step: Cost, rest: Cost) -> Cost:
     return replace(total, workspace=peak, result=rest.result)
 
 
-def _each(block: Iterable[Hooks], cost: Callable[[Hooks], T]) -> list[T]:
+def _each(block: Iterable[Any], cost: Callable[[Any], T]) -> list[T]:
     """The cost of each sensor; sensors that differ in their numbers alone are asked once.
 
     One with a field that does not hash is asked for itself.

@@ -158,6 +158,12 @@ class Forward(Value, abc.ABC):
         result = nbytes(self._range_shape(shape), self._result_dtype(dtype))
         return Cost(flops=result / 2, parameters=self.nbytes, workspace=result, result=result)
 
+    def _vjp_cost(self, shape: Any, dtype: str) -> Cost:
+        """What ``A_vjp(x, v)`` costs, for x of this shape and dtype: by rule A x, and then as much again."""
+        there, image = self._cost(shape, dtype), nbytes(shape, dtype)
+        back = Cost(there.transforms, there.flops, 0, 0, there.workspace + there.result, image)
+        return there.then(back)
+
     def _distant(self) -> Iterator[Any]:
         """The operators of which this one is made whose products are calls to other machines."""
         for name, field in vars(self).items():

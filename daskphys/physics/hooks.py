@@ -117,6 +117,9 @@ class Hooks(Forward):
             return replace(own, result=image)
         return replace(own, result=step.result).then(replace(step, result=image))
 
+    def _vjp_cost(self, shape: Any, dtype: str) -> Cost:
+        return self._adjoint_cost(shape, self._result_dtype(dtype))
+
     def _normal_cost(self, shape: Any, dtype: str) -> Cost:
         """What the merged AᴴA costs to make; its result is the value, in float64.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from daskphys import backend
 from daskphys.errors import ParameterError, describe
 from daskphys.physics.base import LinearPhysics
-from daskphys.physics.cost import Cost
+from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.physics import Physics
 from daskphys.physics.spaces import Images, Sensors, real_part
 from daskphys.physics.value import value
@@ -87,6 +88,12 @@ class PhaseRetrieval(Physics):
         field = self.B._cost(shape, dtype)
         result = field.result // (1 if self.B._result_dtype(dtype) == self._result_dtype(dtype) else 2)
         return field.then(Cost(flops=3 * result / 4, workspace=result, result=result))
+
+    def _vjp_cost(self, shape: Any, dtype: str) -> Cost:
+        field, wide = self.B._cost(shape, dtype), self.B._result_dtype(dtype)
+        weighted = field.then(Cost(flops=field.result / 4, workspace=field.result, result=field.result))
+        back = replace(self.B._adjoint_cost(shape, wide), parameters=0, kept=0)
+        return weighted.then(back).then(Cost(result=nbytes(shape, dtype)))
 
     def _summary(self) -> str:
         return repr(self.B)
