@@ -9,7 +9,7 @@ from cases import raises
 from daskphys import backend
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.optim import cg, tikhonov
-from daskphys.physics import NUFFT, NonCartesianMRI
+from daskphys.physics import NUFFT, NonCartesianMRI, block_diagonal
 from daskphys.physics.mri import kooshball, radial, radial_density
 from daskphys.testing import check_physics
 
@@ -116,6 +116,15 @@ def test_its_page_shows_the_trajectory_and_the_coils():
     with raises(ParameterError, "maps in memory", "Dask", "distribute(A, ctx)"):
         lazy(np.ones((12, 11)))
     assert NUFFT(kooshball(3, 4), (4, 4, 4))._thumbnails() == []
+
+
+def test_frames_with_trajectories_of_their_own_are_blocks():
+    frames = [complex_normal(12, 11) for _ in range(3)]
+    A = NonCartesianMRI(K, MAPS)
+    film = block_diagonal(*[NonCartesianMRI(K[6 * t : 6 * t + 6], A.maps) for t in range(3)])
+    for t, (y, x) in enumerate(zip(film(frames), frames, strict=True)):
+        np.testing.assert_allclose(y, direct(K[6 * t : 6 * t + 6], MAPS, x), atol=1e-11)
+    assert all(block.maps is A.maps for block in film)
 
 
 def test_tensors_as_parameters_and_images():

@@ -43,7 +43,7 @@ class NonCartesianMRI(JoinedPhysics):
     Notes
     -----
     The image (…, H, W) becomes (…, coil, samples): the sensor axis is the coil's.  One coil that sees all alike is
-    `NUFFT` itself.  Trajectories that differ from frame to frame are operators of their own.
+    `NUFFT` itself.  Frames with trajectories of their own are blocks of `daskphys.physics.block_diagonal`.
 
     A product with AᴴA takes one FFT pair of twice the image's size a coil, by the `Toeplitz` operator FᴴWF, however
     many samples there are.
