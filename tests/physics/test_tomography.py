@@ -1,5 +1,7 @@
 """Tomography against analytical integrals, scikit-image, dense matrices and ASTRA's own loops."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import astra
 import numpy as np
 import pytest
@@ -251,6 +253,20 @@ def test_matrices_are_kept_by_part_and_astra_keeps_nothing(rng, capfd):
     astra.matrix.info(), astra.projector.info()
     listed = capfd.readouterr().out
     assert "16 x 16" not in listed
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_threads_at_once(stored, rng):
+    """ASTRA's objects live in tables of the process."""
+    x = rng.random((32, 32), dtype=np.float32)
+    angles = np.arange(16) * 11.0
+    expected = [Tomography(angles + i, (32, 32), stored=stored)(x) for i in range(4)]
+
+    def product(i):
+        return np.array_equal(Tomography(angles + i % 4, (32, 32), stored=stored)(x), expected[i % 4])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(product, range(40)))
 
 
 @pytest.mark.parametrize(("geometry", "projector"), KINDS)

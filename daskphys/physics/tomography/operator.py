@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -61,6 +62,7 @@ class Tomography(JoinedPhysics):
         True: the projector is kept as a sparse matrix, exact in single and double precision.  False: ASTRA's own loops run
         at each product; they compute in single precision, and a product in double makes the matrix anew, which takes
         long.  By default a matrix where it takes at most about 640 MiB in single precision (512² at 200 angles).
+        A process keeps 1 GiB in all; what is beyond is made anew at each product.
 
     Raises
     ------
@@ -192,7 +194,7 @@ class Tomography(JoinedPhysics):
                 f'ASTRA\'s strips are wrong in wide fans; take "line", or a detector of fewer cells'
             )
 
-    @property
+    @functools.cached_property
     def scan(self) -> Scan:
         """All of it but its angles."""
         return Scan(
@@ -205,6 +207,11 @@ class Tomography(JoinedPhysics):
             self.detector_distance or 0.0,
             self.projector,
         )
+
+    def to(self, device: Any) -> Self:
+        """Itself: angles stay in memory, and matrices go where images are."""
+        backend.parse_device(device)
+        return self
 
     def _together(self) -> LinearPhysics:
         return Projections(self.angles, self.scan, self.stored)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, Self
 
 import numpy as np
 
@@ -60,13 +61,14 @@ class Projections(LinearPhysics):
 
     def _matrix(self, dtype: str, device: str = "cpu") -> SparseRows:
         """The matrix in this precision, on a GPU if `device` is one; kept if it is to be."""
-        if not self.stored:
-            return _in_precision(self._made(), dtype)
         if device.startswith("cuda"):
-            return derived.get(self, ("matrix", dtype, device), lambda: self._matrix(dtype).to(device))
+            return self._kept(("matrix", dtype, device), lambda: self._matrix(dtype).to(device))
         if dtype == "float32":
-            return derived.get(self, "matrix", self._made)
-        return derived.get(self, ("matrix", dtype), lambda: _in_precision(self._matrix("float32"), dtype))
+            return self._kept("matrix", self._made)
+        return self._kept(("matrix", dtype), lambda: _in_precision(self._matrix("float32"), dtype))
+
+    def _kept(self, key: Hashable, make: Callable[[], SparseRows]) -> SparseRows:
+        return derived.get(self, key, make) if self.stored else make()
 
     def _made(self) -> SparseRows:
         matrix = self.scan.matrix(self.angles)
@@ -91,17 +93,23 @@ class Projections(LinearPhysics):
         given, made = nbytes(shape, dtype), nbytes(result, dtype)
         if not self._by_matrix(dtype):
             return Cost(0, _FLOPS_OF_ASTRA * entries * images, self.nbytes, 0, given + made, made)
-        single, double = 8 * entries, 16 * entries
-        own = double if backend.real_name(dtype) == "float64" else single
-        making = (8 + 12) * entries  # ASTRA's own, and the copy in double precision that it gives
-        kept = own if self.stored else 0
+        # In double precision the entries are there twice, and where they are once.
+        kept = (16 if backend.real_name(dtype) == "float64" else 8) * entries if self.stored else 0
+        making = 24 * entries  # measured: ASTRA's own matrix, and the copy in 64 bits that it gives
         return Cost(0, 2.0 * entries * images, self.nbytes, kept, max(making, given + made), made)
 
     def _method(self, shape: Any) -> str:
         kind = f"ASTRA's projector {self.scan.projector!r}"
         if self.stored:
             return f"{kind} as a sparse matrix"
+        if self.divided:
+            return f"{kind} as a sparse matrix that is made at each product"
         return f"{kind} run at each product (in double precision by a matrix that is made anew)"
+
+    def to(self, device: Any) -> Self:
+        """Itself: the matrix goes where the image is."""
+        backend.parse_device(device)
+        return self
 
     def _summary(self) -> str:
         return f"{len(self.angles)} angles, {'×'.join(map(str, self.scan.image_shape))}, {self.scan.geometry}"

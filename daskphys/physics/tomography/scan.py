@@ -118,9 +118,10 @@ class Scan(Value):
                 made = astra.matrix.get(number)
             finally:
                 astra.matrix.delete(number)
-        # ASTRA computes in single precision, and gives float64 and int64.
+        # ASTRA computes in single precision, and gives 64 bits.
         data = backend.lock(np.multiply(made.data, self.pixel_size, dtype=np.float32))
-        columns, starts = (backend.lock(a.astype(np.int32)) for a in (made.indices, made.indptr))
+        narrow = np.int32 if max(made.nnz, made.shape[1]) < 1 << 31 else np.int64
+        columns, starts = (backend.lock(a.astype(narrow)) for a in (made.indices, made.indptr))
         return SparseRows(data, columns, starts, made.shape[1])
 
     def project(self, angles: np.ndarray, x: np.ndarray, back: bool) -> np.ndarray:
