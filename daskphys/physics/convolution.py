@@ -50,22 +50,13 @@ class Convolution(abc.ABC):
 
     @abc.abstractmethod
     def make_normal(self, transfer: Any, sizes: tuple[int, ...]) -> Any:
-        """AᴴA, for the operator with this transfer function and images of `sizes`; `transfer` may be overwritten."""
+        """AᴴA, for the operator with this transfer function and images of `sizes`."""
 
     def factors(self, transfer: Any, sizes: tuple[int, ...]) -> Any:
-        """What the lifted image is multiplied by; `transfer` may be overwritten.
-
-        Of ``y[n] = Σⱼ h[f n − j] x[j]`` with ``x_a[n] = x[f n + a]`` the transform is ``Y = Σ_a E_a X_a``, where E_a is
-        that of ``h[f n − a]``: the conjugate of that of the component a of the flipped kernel.
-        """
+        """What the lifted image is multiplied by, for the operator with this transfer function."""
         if self.factor == 1:
             return transfer
-        return backend.namespace(transfer).conj(self._flipped_components(transfer, sizes))
-
-    def _flipped_components(self, transfer: Any, sizes: tuple[int, ...]) -> Any:
-        xp = backend.namespace(transfer)
-        transform = Polyphase(self.ndim, self.factor)
-        return transform.lift(backend.irfftn(xp.conj(transfer), sizes))
+        return Polyphase(self.ndim, self.factor).row(transfer, sizes)
 
     def forward(self, z: Any, factors: Any, shape: Any) -> Any:
         """The measurement from the lifted image ``z = transform.lift(x)``, where `shape` is that of x."""

@@ -16,8 +16,8 @@ from daskphys.physics.blur import Blur
 from daskphys.physics.checks import real_parameter
 from daskphys.physics.convolution import Convolution
 from daskphys.physics.cost import Cost, half, nbytes
-from daskphys.physics.normal.aliased import Sampled
 from daskphys.physics.normal.multiplier import Circular
+from daskphys.physics.normal.sampled import Sampled
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 

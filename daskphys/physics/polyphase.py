@@ -8,6 +8,7 @@ of a real image, halves suffice without any mirroring.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,23 @@ class Polyphase(Transform):
         phases, front = range(len(lead) + 1, len(lead) + 2 * d, 2), range(len(lead), len(lead) + d)
         return xp.reshape(xp.moveaxis(split, tuple(front), tuple(phases)), (*lead, *(n * f for n in sizes)))
 
+    def row(self, transfer: Any, sizes: Shape) -> Any:
+        """What the transforms of the components are multiplied by, and summed, for every f-th sample of a convolution.
+
+        Of ``y[n] = Σⱼ h[f n − j] x[j]`` with ``x_a[n] = x[f n + a]`` the transform is ``Y = Σ_a E_a X_a``, where E_a is
+        that of ``h[f n − a]``: the conjugate of that of the component a of the flipped kernel.
+        """
+        xp = backend.namespace(transfer)
+        return xp.conj(self.lift(_flipped(transfer, sizes)))
+
+    def matrices(self, transfer: Any, sizes: Shape) -> Any:
+        """The matrices of a circular convolution: row a is that of its result moved by −a, (…, fᵈ, fᵈ, *coarse)."""
+        xp, axes = backend.namespace(transfer), tuple(range(-self.ndim, 0))
+        flipped = _flipped(transfer, sizes)
+        moves = itertools.product(range(self.factor), repeat=self.ndim)
+        rows = [xp.conj(self.lift(xp.roll(flipped, move, axis=axes))) for move in moves]
+        return xp.stack(rows, axis=-self.ndim - 2)
+
     def lift(self, x: Any) -> Any:
         return backend.rfftn(self.components(as_pair(x)), self.ndim)
 
@@ -84,6 +102,12 @@ class Polyphase(Transform):
         flops = fft_flops((*pair[: -self.ndim], self.count, *sizes), self.ndim)
         copied = image * (2 if pair != shape else 1)
         return Cost(1, flops, workspace=copied, result=nbytes(*self.lifted(shape, dtype)))
+
+
+def _flipped(transfer: Any, sizes: Shape) -> Any:
+    """The kernel with this transfer function, turned around."""
+    xp = backend.namespace(transfer)
+    return backend.irfftn(xp.conj(backend.astype(transfer, "complex128")), sizes)
 
 
 def transform_of(ndim: int, factor: int) -> Transform:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from daskphys import backend
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.checks import check_lam, check_rtol
-from daskphys.physics.convolution import Convolution
 from daskphys.physics.cost import Cost, half, nbytes
 from daskphys.physics.normal.half import HERMITIAN
 from daskphys.physics.normal.held import HeldArray
@@ -174,7 +172,7 @@ class AliasedMultiplier(HeldArray):
         if isinstance(other, Identity):
             return self._holding(self._shifted(other.factor))
         if isinstance(other, FourierMultiplier) and other.sizes == self.sizes and other.self_adjoint:
-            other = self._holding(convolution_blocks(other.multiplier, self.sizes, self.transform))
+            other = self._holding(self.transform.matrices(other.multiplier, self.sizes))
         if not isinstance(other, AliasedMultiplier) or (other.sizes, other.factor) != (
             self.sizes,
             self.factor,
@@ -274,29 +272,3 @@ class AliasedMultiplier(HeldArray):
 
     def _summary(self) -> str:
         return f"{'×'.join(map(str, self.sizes))}, factor {self.factor}"
-
-
-def convolution_blocks(transfer: Any, sizes: tuple[int, ...], transform: Polyphase) -> Any:
-    """The matrices of a circular convolution: row a is what the component a of its result sees.
-
-    Component a is that of index 0 after a shift by −a.
-    """
-    xp, d = backend.namespace(transfer), len(sizes)
-    flipped = backend.irfftn(xp.conj(backend.astype(transfer, "complex128")), sizes)
-    axes = tuple(range(-d, 0))
-    rows = [
-        xp.conj(transform.lift(xp.roll(flipped, shift, axis=axes)))
-        for shift in np.ndindex((transform.factor,) * d)
-    ]
-    return xp.stack(rows, axis=-d - 2)
-
-
-@dataclass(frozen=True)
-class Sampled(Convolution):
-    """Every f-th sample of a circular convolution, f at least 2: its AᴴA has matrices of rank 1."""
-
-    def make_normal(self, transfer: Any, sizes: tuple[int, ...]) -> AliasedMultiplier:
-        row = self.factors(transfer, sizes)
-        tail = (slice(None),) * self.ndim
-        column = backend.namespace(row).conj(row)[(..., slice(None), None, *tail)]
-        return AliasedMultiplier(column * row[(..., None, slice(None), *tail)], sizes, self.factor)

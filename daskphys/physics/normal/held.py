@@ -33,8 +33,13 @@ class HeldArray(NormalValue):
     def _holding(self, array: Any) -> Self:
         """The same value with another array, which the caller has made: it is checked, but not copied."""
         array = backend.namespace(self._held).asarray(array)  # NumPy makes a scalar of an array without axes
-        made = object.__new__(type(self))
-        made.__dict__.update(self._fields() | {self._array: backend.lock(self._finite(array))})
+        return self._of(**(self._fields() | {self._array: self._finite(array)}))
+
+    @classmethod
+    def _of(cls, **fields: Any) -> Self:
+        """The value with fields that the caller has made and answers for."""
+        made = object.__new__(cls)
+        made.__dict__.update(fields | {cls._array: backend.lock(fields[cls._array])})
         return made
 
     @property
