@@ -45,11 +45,22 @@ class ComposedCost(Hooks):
         return first.then(self.right._adjoint_cost(shape, self.left._adjoint_dtype(dtype)))
 
     def _gram_cost(self, shape: Any, dtype: str) -> Cost:
-        if self.convolution is not None or self.left.normal_kind is None:
+        if self.normal_kind is not None or self.left.normal_kind is None:
             return super()._gram_cost(shape, dtype)
         between, name = self._between(shape), self.right._result_dtype(dtype)
         there = self.right._cost(shape, dtype).then(self.left._gram_cost(between, name))
         return there.then(self.right._adjoint_cost(shape, self.left.normal_kind.result_dtype(name)))
+
+    def _normal_cost(self, shape: Any, dtype: str) -> Cost:
+        if self.convolution is not None:
+            return super()._normal_cost(shape, dtype)
+        # That of the first is a part of it on the way.
+        return replace(self.left._normal_cost(shape, dtype), parameters=self.nbytes)
+
+    def _merged_step(self, shape: Any, dtype: str) -> Cost:
+        if self.convolution is not None:
+            return super()._merged_step(shape, dtype)
+        return self.left._merged_step(shape, dtype)
 
     def _step_cost(self, shape: Any, dtype: str, transform: Any) -> Cost:
         if self.convolution is not None:

@@ -12,6 +12,7 @@ from daskphys.physics.cache import derived
 from daskphys.physics.convolution import Convolution, product, upsampled
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.noise.model import NoiseModel, Seeds
+from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.polyphase import coarse
 from daskphys.physics.spaces import Images, Sensors, check_real, of_reals, shape_of
 from daskphys.physics.transform import After, Plain, Transform, as_pair
@@ -115,6 +116,21 @@ class ComposedHooks(ComposedCost):
             (sizes, name, backend.device_of(image)),
             lambda: backend.like(convolution.factors(self._transfer(sizes), sizes), image, name),
         )
+
+    @property
+    def normal_kind(self) -> NormalKind | None:
+        first, last = self.right.convolution, self.left.normal_kind
+        if self.convolution is not None or last is None or first is None or first.factor > 1:
+            return super().normal_kind
+        return last.around(first.ndim)
+
+    def _make_normal(self, shape: Any) -> Any:
+        """Rᴴ (LᴴL) R: of a filter R and a multiplier, one multiplier."""
+        first = self.right.convolution
+        if self.convolution is not None or first is None:
+            return super()._make_normal(shape)
+        sizes = tuple(shape[-first.ndim :])
+        return self.left._make_normal(shape)._around(first.make_normal(self.right._transfer(sizes), sizes))
 
     @property
     def transform(self) -> Transform:

@@ -57,6 +57,14 @@ class NormalKind:
         """Whether it is one term, which a multiplier by the spectrum of a real kernel goes into."""
         return len(self.terms) == 1 and self.terms[0].startswith(_TAKE_FOURIER)
 
+    def around(self, ndim: int) -> NormalKind | None:
+        """The kind of Rᴴ N R for N of this kind and a circular convolution R over `ndim` axes; None where it has none.
+
+        Multipliers commute with convolutions; diagonals do not.
+        """
+        commuting = (_IDENTITY, f"fourier {ndim}", f"{_KSPACE} {ndim}")
+        return self | fourier(ndim) if len(self.terms) == 1 and self.terms[0] in commuting else None
+
     @property
     def aliased(self) -> tuple[int, int] | None:
         """The number of axes and the factor of the first term of sampled convolutions; None where there is none."""

@@ -4,6 +4,7 @@ import numpy as np
 from case import Case, blur, kernel
 
 from daskphys.physics import (
+    MRI,
     Crop,
     Diagonal,
     Downsampling,
@@ -19,6 +20,7 @@ _FRAMES = [
     Downsampling(kernel(3, 3, seed=i), 2) @ blur("circular", 2, 3, seed=i) @ Shift(s)
     for i, s in enumerate([(0, 0), (0.5, 0), (0, -0.75), (1, 2), (1.25, 0.5)])
 ]
+_SEEN = np.arange(48).reshape(8, 6) % 3 > 0
 CASES = [
     *(
         Case(f"downsampling, {name}", Downsampling(name, 2), ((16, 18), (2, 18, 16)))
@@ -65,6 +67,8 @@ CASES = [
     Case("super-resolution, 3-D", Decimation(2, 3) @ blur("circular", 2, 3, 2, ndim=3), ((4, 6, 4),)),
     Case("super-resolution, 1-D", Decimation(3, 1) @ Shift([0.5]), ((9,), (2, 6))),
     Case("frames, a blur and a mask", stack(*_FRAMES, blur("circular", 2, 2), Diagonal(2.0)), ((8, 8),)),
+    Case("k-space after a blur", MRI(_SEEN) @ blur("circular", 2, 3), ((8, 6), (2, 8, 6))),
+    Case("a complex multiple after a blur", 1j * blur("circular", 3, 2) @ blur("circular", 2, 3), ((8, 6),)),
     Case("aliased multiplier", stack(*_FRAMES).normal((8, 6)), ((8, 6), (2, 8, 6))),
     Case(
         "super-resolution",

@@ -11,7 +11,7 @@ from operators import matrix
 
 from daskphys import backend
 from daskphys.errors import DtypeError, ParameterError, ShapeError
-from daskphys.physics import Blur, Diagonal, Identity, Shift, stack
+from daskphys.physics import MRI, Blur, Diagonal, Identity, Shift, stack
 from daskphys.physics.normal import FourierMultiplier
 
 
@@ -113,6 +113,21 @@ def test_products_of_convolutions_are_one(rng):
     with backend.count_transforms() as count:
         C(x)
     assert count.total == 2
+
+
+def test_what_commutes_with_a_convolution_merges_after_it(rng):
+    """AᴴA of MRI after a blur is one multiplier of k-space; a mask is none."""
+    B, mask = blur("circular", 3, 4), rng.random((8, 9)) < 0.5
+    x = rng.random((2, 8, 9)) + 1j * rng.random((2, 8, 9))
+    for L in (MRI(mask), 1j * B, 2 * Identity(), Shift((1, 2)), stack(MRI(mask), 1j * B)):
+        A = L @ B
+        assert A.normal_kind.closed_form
+        N = A.normal(x.shape)
+        np.testing.assert_allclose(N(x), A.A_adjoint(A(x)), atol=1e-12)
+        np.testing.assert_allclose(A.A_adjoint_A(x), A.A_adjoint(A(x)), atol=1e-12)
+        np.testing.assert_allclose(N.inv(0.1)(N(x) + 0.1 * x), x, atol=1e-12)
+    assert (Diagonal(mask) @ B).normal_kind is None
+    assert (blur("circular", 4, ndim=1) @ B).normal_kind is None
 
 
 @pytest.mark.parametrize("shift", [(3, -2), (0.5, 0)])

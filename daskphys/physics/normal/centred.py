@@ -139,9 +139,7 @@ class CentredMultiplier(Spectral):
         if isinstance(other, Identity):
             return self._holding(self.multiplier + other.factor)
         if isinstance(other, FourierMultiplier) and other.self_adjoint and len(other.sizes) == self.ndim:
-            whole = half.completed(other.multiplier, other.sizes)
-            axes = tuple(range(-self.ndim, 0))
-            entries = backend.namespace(whole).fft.fftshift(whole, axes=axes)
+            entries = _centred(other)
         elif isinstance(other, CentredMultiplier) and other.ndim == self.ndim:
             entries = other.multiplier
         else:
@@ -153,6 +151,9 @@ class CentredMultiplier(Spectral):
             )
         return self._holding(self.multiplier + backend.like(entries, self.multiplier))
 
+    def _around(self, power: FourierMultiplier) -> CentredMultiplier:
+        return self._holding(self.multiplier * backend.like(_centred(power), self.multiplier))
+
     def diagonal(self) -> Any:
         """The kernel's entry at lag 0, one for all pixels: the mean of all entries."""
         xp, axes = backend.namespace(self.multiplier), tuple(range(-self.ndim, 0))
@@ -160,3 +161,9 @@ class CentredMultiplier(Spectral):
 
     def _summary(self) -> str:
         return "×".join(map(str, self.multiplier.shape)) + f", ndim={self.ndim}"
+
+
+def _centred(other: FourierMultiplier) -> Any:
+    """The whole spectrum of a real half one, frequency zero in the middle."""
+    whole = half.completed(other.multiplier, other.sizes)
+    return backend.namespace(whole).fft.fftshift(whole, axes=tuple(range(-len(other.sizes), 0)))

@@ -91,6 +91,10 @@ class Identity(NormalValue):
     def _plus(self, other: NormalValue) -> NormalValue | None:
         return Identity(self.factor + other.factor) if isinstance(other, Identity) else other._plus(self)
 
+    def _around(self, power: Any) -> NormalValue:
+        filtered: NormalValue = self.factor * power
+        return filtered
+
     def _scaled(self, number: complex) -> Identity | None:
         return None if isinstance(number, complex) else Identity(number * self.factor)
 

@@ -144,6 +144,9 @@ class FourierMultiplier(Spectral):
             )
         return self._holding(self.multiplier + backend.like(other.multiplier, self.multiplier))
 
+    def _around(self, power: FourierMultiplier) -> FourierMultiplier:
+        return self._holding(self.multiplier * backend.like(power.multiplier, self.multiplier))
+
     def diagonal(self) -> Any:
         """The kernel's entry at lag 0, one for all pixels: the mean of the whole spectrum."""
         return half.mean(self.multiplier, self.sizes)

@@ -49,6 +49,10 @@ class NormalValue(LinearPhysics):
     def _plus(self, other: NormalValue) -> NormalValue | None:
         """``self + other`` as one term, where their kinds allow it."""
 
+    def _around(self, power: Any) -> NormalValue:
+        """Rᴴ N R for a circular convolution R, where ``RᴴR = power`` and `kind.around` has a kind for it."""
+        raise self._not_closed("a product with a convolution")
+
     def _merge(self, other: Any) -> Any:
         if not isinstance(other, NormalValue):
             return None
