@@ -1,7 +1,7 @@
 """Products of a matrix with vectors, whose bits depend neither on threads nor on how many vectors there are.
 
 A BLAS chooses the order of its sums by both, so dense products on the CPU go by `numpy.einsum`, one vector after
-another and in pieces that the matrix alone determines.  A BLAS is faster: 1.6 times for one vector and a matrix that is
+another and in pieces that the matrix alone determines.  A BLAS is faster: 1.7 times for one vector and a matrix that is
 larger than the caches, 5 times for many (`benchmarks/families/generic.py`).
 """
 
@@ -54,7 +54,7 @@ def dense_times(matrix: Array, x: Array) -> Array:
         for index in np.ndindex(vectors.shape[:2]):
             np.einsum("ij,j->i", rows[bound], vectors[index], out=out[index][bound])
 
-    _each_piece(piece, rows.shape[0], rows.shape[1], len(x))
+    _each_piece(piece, rows, len(x))
     return complex_of(out[:, 0], out[:, 1]) if out.shape[1] == 2 else out[:, 0]
 
 
@@ -66,13 +66,17 @@ def dense_adjoint_times(matrix: Array, y: Array) -> Array:
         turned = xp.conj(matrix.T) if is_complex(matrix) else matrix.T
         return xp.stack([xp.matmul(turned, y[k, :]) for k in range(y.shape[0])])
     rows, vectors = _real(matrix), _planes(y)
-    out = np.empty((*vectors.shape[:2], rows.shape[1]), rows.dtype)
 
-    def piece(bound: slice) -> None:
+    def piece(bound: slice) -> np.ndarray:
+        made = np.empty((*vectors.shape[:2], rows.shape[1]), rows.dtype)
         for index in np.ndindex(vectors.shape[:2]):
-            np.einsum("ij,i->j", rows[:, bound], vectors[index], out=out[index][bound])
+            np.einsum("ij,i->j", rows[bound], vectors[index][bound], out=made[index])
+        return made
 
-    _each_piece(piece, rows.shape[1], rows.shape[0], len(y))
+    # Whole rows: parts of them would be pages apart.  A sum costs less than a tenth of its piece.
+    out, *others = _each_piece(piece, rows, len(y), least=16)
+    for other in others:
+        out += other
     if not is_complex(matrix):
         return complex_of(out[:, 0], out[:, 1]) if is_complex(y) else out[:, 0]
     sums = out.view(complex_name(rows.dtype.name))  # Σ a Re y and Σ a Im y
@@ -146,8 +150,8 @@ def _planes(x: np.ndarray) -> np.ndarray:
     return np.stack([x.real, x.imag], 1) if is_complex(x) else np.ascontiguousarray(x)[:, None]
 
 
-def _each_piece(call: Callable[[slice], None], length: int, across: int, vectors: int) -> None:
-    """`call` for pieces of an axis of `length`, which depend on the matrix alone."""
-    step = max(1, _PIECE // across)
-    pieces = [slice(start, start + step) for start in range(0, length, step)]
-    spread(call, pieces, step * across * vectors)
+def _each_piece(call: Callable[[slice], Any], rows: np.ndarray, vectors: int, least: int = 1) -> list[Any]:
+    """`call` for pieces of the rows, `least` of them at a time or more, which depend on the matrix alone."""
+    step = max(least, _PIECE // rows.shape[1])
+    pieces = [slice(start, start + step) for start in range(0, len(rows), step)]
+    return spread(call, pieces, step * rows.shape[1] * vectors)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dask.base import tokenize
 
+from daskphys.distributed.parameters import Parameters
 from daskphys.errors import ParameterError, SensorError, describe
 from daskphys.physics.naming import naming
 from daskphys.physics.physics import Physics
@@ -16,6 +17,26 @@ from daskphys.physics.stack import stacked
 from daskphys.physics.stacked import Stacked
 
 Factory = Callable[..., Physics]
+
+
+@dataclass(frozen=True)
+class Makers:
+    """What makes the operators of sensors one by one.
+
+    Parameters
+    ----------
+    factory
+        ``factory(index, *parameters)`` makes one.
+    parameters
+        Arrays along the sensor axis; the factory gets one entry of each.
+    get
+        Computes a key of a graph on the cluster; needed where parameters are Dask arrays, none of whose chunks
+        may be made by the client.
+    """
+
+    factory: Factory
+    parameters: Parameters = field(default_factory=Parameters)
+    get: Callable[[Any, Any], Any] | None = None
 
 
 @dataclass(frozen=True)

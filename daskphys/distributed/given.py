@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from daskphys.distributed.factories import Makers
 from daskphys.distributed.parameters import Parameters
-from daskphys.distributed.recipes import FactoryRecipe, Makers, Recipe, StackRecipe
+from daskphys.distributed.recipes import FactoryRecipe, Recipe, StackRecipe
 from daskphys.errors import ParameterError, describe
 from daskphys.physics.physics import Physics
 from daskphys.physics.stack import stack

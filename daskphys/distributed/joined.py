@@ -11,10 +11,11 @@ from dask.base import tokenize
 
 from daskphys import backend
 from daskphys.distributed.context import DistributedContext
+from daskphys.distributed.factories import Makers
 from daskphys.distributed.parameters import Parameters
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.distributed.plan import Plan
-from daskphys.distributed.recipes import FactoryRecipe, Makers, Recipe, StackRecipe
+from daskphys.distributed.recipes import FactoryRecipe, Recipe, StackRecipe
 from daskphys.distributed.report import Report
 from daskphys.errors import ParameterError, checks_keywords
 from daskphys.physics.base import LinearPhysics

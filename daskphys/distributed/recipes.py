@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import dask
@@ -17,7 +16,7 @@ from daskphys import backend
 from daskphys.distributed.factories import (
     Chosen,
     Expected,
-    Factory,
+    Makers,
     Mapped,
     Picked,
     keep_block,
@@ -44,26 +43,6 @@ _SMALL = 1 << 16
 def quiet_about_size() -> Any:
     """Without Dask's warning of a large graph, which `distribute` gives in its own words."""
     return dask.config.set({"distributed.admin.large-graph-warning-threshold": "1000 PiB"})
-
-
-@dataclass(frozen=True)
-class Makers:
-    """What makes the operators of sensors one by one.
-
-    Parameters
-    ----------
-    factory
-        ``factory(index, *parameters)`` makes one.
-    parameters
-        Arrays along the sensor axis; the factory gets one entry of each.
-    get
-        Computes a key of a graph on the cluster; needed where parameters are Dask arrays, none of whose chunks
-        may be made by the client.
-    """
-
-    factory: Factory
-    parameters: Parameters = field(default_factory=Parameters)
-    get: Callable[[Any, Any], Any] | None = None
 
 
 class Recipe(abc.ABC):

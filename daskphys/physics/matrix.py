@@ -107,15 +107,17 @@ class Rows(LinearPhysics):
         return (*shape[:-1], *self.domain_shape)
 
     def _forward(self, x: Any) -> Any:
-        return self._product(x, self._range_shape(x.shape), backend.dense_times, backend.csr_times)
+        shape, ndim = self._range_shape(x.shape), self.domain_ndim
+        return self._product(x, ndim, shape, backend.dense_times, backend.csr_times)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self._product(y, shape, backend.dense_adjoint_times, backend.csr_adjoint_times)
+        return self._product(y, 1, shape, backend.dense_adjoint_times, backend.csr_adjoint_times)
 
-    def _product(self, x: Any, shape: Any, dense: Callable[..., Any], csr: Callable[..., Any]) -> Any:
-        """The product of each vector of `x`, one after another, as an array of `shape`."""
-        lead = len(shape) - (1 if dense is backend.dense_times else len(self.domain_shape))
-        vectors = backend.namespace(x).reshape(x, (backend.size(shape[:lead]), -1))
+    def _product(
+        self, x: Any, ndim: int, shape: Any, dense: Callable[..., Any], csr: Callable[..., Any]
+    ) -> Any:
+        """The product of each vector in the last `ndim` axes of `x`, one after another, as an array of `shape`."""
+        vectors = backend.namespace(x).reshape(x, (backend.size(x.shape[: x.ndim - ndim]), -1))
         entries = self._cast(x)
         if isinstance(self.matrix, SparseRows):
             indices, indptr = (backend.like(a, x) for a in (self.matrix.indices, self.matrix.indptr))

@@ -13,7 +13,7 @@ import torch
 from dask.base import tokenize
 
 from daskphys.errors import DtypeError, ParameterError, ShapeError, UnsupportedArrayError
-from daskphys.physics import FunctionOperator, stack
+from daskphys.physics import FunctionOperator, GaussianNoise, stack
 from daskphys.testing import check_physics
 from tests.cases import raises
 
@@ -37,6 +37,14 @@ def test_the_numbers_are_the_functions(rng):
     assert A(x.astype(np.float32)).dtype == np.float32
     np.testing.assert_array_equal(A(torch.tensor(x)).numpy(), A(x))
     np.testing.assert_allclose(stack(A, 2 * A).A_adjoint_A(x), 5 * x @ M.T @ M)
+
+
+def test_with_noise(rng):
+    noisy = FunctionOperator(slopes, slopes_adjoint, 5, 4, noise_model=GaussianNoise(0.1))
+    x = rng.standard_normal(5)
+    assert noisy == A.with_noise(GaussianNoise(0.1)) != A
+    np.testing.assert_array_equal(noisy(x, seed=1), A.with_noise(GaussianNoise(0.1))(x, seed=1))
+    np.testing.assert_array_equal(noisy.A(x), A(x))
 
 
 def test_functions_get_one_image_at_a_time_but_where_they_take_a_batch():
