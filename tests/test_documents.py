@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from PIL import Image
@@ -175,12 +176,13 @@ PAGES = sorted((ROOT / "docs" / "operators").glob("*.md"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
-def test_the_code_of_the_operators_pages_runs(page):
+def test_the_code_of_the_operators_pages_runs(page, monkeypatch):
     found = re.findall(r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert found
-    names: dict[str, object] = {}
+    module = ModuleType(f"page_{page.stem}")  # where pickle finds its classes
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     for code in found:
-        exec(compile(code, page.name, "exec"), names)
+        exec(compile(code, page.name, "exec"), vars(module))
 
 
 def test_every_operators_page_is_in_the_list():

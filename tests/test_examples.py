@@ -210,6 +210,7 @@ def test_processes_under_a_guard(tmp_path):
         "multi_sensor",
         "noise",
         "noncartesian",
+        "phase_retrieval",
         "radio",
         "tomography",
     ],
