@@ -59,7 +59,8 @@ class CentredImage(Transform):
         return backend.like(image_phase(sizes).astype(kind), x)
 
     def lift(self, x: Any) -> Any:
-        return x * self._phase(x, tuple(x.shape[-self.ndim :]))
+        phase = self._phase(x, tuple(x.shape[-self.ndim :]))  # named: see `Spectral.multiply`
+        return x * phase
 
     def lower(self, z: Any, shape: Shape) -> Any:
         phase = self._phase(z, tuple(shape[-self.ndim :]))

@@ -135,11 +135,14 @@ class MRI(LinearPhysics):
         return self._range_shape(shape)
 
     def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
-        return z * encoding(self.mask, self.ndim, z)
+        factor = encoding(self.mask, self.ndim, z)
+        return z * factor
 
     def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
         factor = encoding(self.mask, self.ndim, y)
-        return y * (backend.namespace(y).conj(factor) if backend.is_complex(factor) else factor)
+        if backend.is_complex(factor):  # named: see `Spectral.multiply`
+            factor = backend.namespace(y).conj(factor)
+        return y * factor
 
     def _forward(self, x: Any) -> Any:
         z = self.transform.lift(x)

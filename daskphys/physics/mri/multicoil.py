@@ -264,6 +264,9 @@ class MultiCoilMRI(CoilShapes, JoinedPhysics):
     def _forward(self, x: Any) -> Any:
         return self._together()._forward(x)  # into one array; the parts' have to be joined
 
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        return self._together()._cost(shape, dtype)
+
     def _summary(self) -> str:
         return f"{self._coils} coils, {sampled(self.mask)}" + ("" if self.ndim == 2 else ", ndim=3")
 
