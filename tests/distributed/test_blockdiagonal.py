@@ -1,11 +1,14 @@
 """Block-diagonal operators and horizontal stacks on a cluster."""
 
+import os
+import signal
+
 import dask.array as da
 import numpy as np
 import pytest
 
 from daskphys import optim
-from daskphys.distributed import distribute
+from daskphys.distributed import DistributedContext, distribute
 from daskphys.errors import FallbackWarning, ParameterError, SensorError, ShapeError
 from daskphys.physics import (
     Blur,
@@ -70,6 +73,20 @@ def test_hstack_is_the_adjoint_of_a_stack_there_too(processes):
     np.testing.assert_array_equal(D(x), y)
     same(D.A_adjoint(y), A.A_adjoint(y))
     assert sorted(i for held in D.H.placement.values() for i in held) == [0, 1, 2]
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_a_repetition():
+    """Blocks are made again from their recipes, and rows of a Dask array from its tasks."""
+    x, rows = inputs(), _rng.random((40, 5), dtype=np.float32)
+    y, M = BLOCKS(x), MatrixOperator(da.from_array(rows, chunks=(15, 5)))
+    with DistributedContext(n_workers=2, processes=True) as ctx:
+        D, E = distribute(BLOCKS, ctx), distribute(M, ctx)
+        same(D(x), y)
+        for victim in ctx.client.run(os.getpid).values():
+            os.kill(victim, signal.SIGKILL)
+            same(D(x), y)
+            np.testing.assert_array_equal(E(x[1]), MatrixOperator(rows)(x[1]))
 
 
 def test_errors_name_the_block(threads):
