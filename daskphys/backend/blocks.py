@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from daskphys.backend.arrays import Array, namespace
@@ -27,25 +29,23 @@ def block_product(blocks: Array, z: Array, ndim: int) -> Array:
             rows.append(row)
         return xp.concat(rows, axis=-ndim - 1)
     lead = np.broadcast_shapes(blocks.shape[: -ndim - 2], z.shape[: -ndim - 1])
-    n, q = blocks.shape[-ndim - 2], z.shape[-ndim:]
+    n, m, q = blocks.shape[-ndim - 2], z.shape[-ndim - 1], z.shape[-ndim:]
+    length = prod(q)
     y = np.empty((*lead, n, *q), z.dtype)
-    flat = np.broadcast_to(z, (*lead, z.shape[-ndim - 1], *q)).reshape(
-        -1, z.shape[-ndim - 1], int(np.prod(q))
-    )
-    out = y.reshape(-1, n, int(np.prod(q)))
-    matrices = blocks.reshape(*blocks.shape[:-ndim], int(np.prod(q)))
-    matrices = np.broadcast_to(matrices, (*lead, *matrices.shape[-3:]))
-    step = max(1, _SLAB_BYTES // z.itemsize)
-    spare = np.empty(min(step, flat.shape[-1]), z.dtype)
-    for index, (vector, row) in zip(np.ndindex(lead), zip(flat, out, strict=True), strict=True):
-        own = matrices[index]
-        for start in range(0, flat.shape[-1], step):
+    vectors = np.broadcast_to(z, (*lead, m, *q)).reshape(-1, m, length)
+    matrices = blocks.reshape(*blocks.shape[:-ndim], length)
+    matrices = np.broadcast_to(matrices, (*lead, n, m, length))
+    step = min(max(1, _SLAB_BYTES // z.itemsize), length)
+    spare = np.empty(step, z.dtype)
+    for index, vector, result in zip(np.ndindex(lead), vectors, y.reshape(-1, n, length), strict=True):
+        matrix = matrices[index]
+        for start in range(0, length, step):
             part = slice(start, start + step)
-            term = spare[: min(step, flat.shape[-1] - start)]
+            term = spare[: min(step, length - start)]
             for a in range(n):
-                total = row[a, part]
-                np.multiply(own[a, 0, part], vector[0, part], out=total)
-                for b in range(1, len(vector)):
-                    np.multiply(own[a, b, part], vector[b, part], out=term)
+                total = result[a, part]
+                np.multiply(matrix[a, 0, part], vector[0, part], out=total)
+                for b in range(1, m):
+                    np.multiply(matrix[a, b, part], vector[b, part], out=term)
                     total += term
     return y

@@ -124,6 +124,13 @@ def test_single_precision_is_within_rounding_of_the_separate_sums(factor, rng):
     assert np.linalg.norm(got - expected) < 1e-6 * np.linalg.norm(expected)
 
 
+def test_inverses_have_the_layout_of_products():
+    """Frequencies together: else each product would move them."""
+    N = frames(3).normal((8, 8))
+    for made in (N, N.inv(0.1), N.pinv(), N + N, 2 * N):
+        assert made.blocks.flags.c_contiguous
+
+
 def test_many_frames_take_one_pair_of_transforms(rng):
     A, x = frames(6), rng.random((64, 48))
     A.A_adjoint_A(x)

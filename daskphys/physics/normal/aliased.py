@@ -152,11 +152,9 @@ class AliasedMultiplier(HeldArray):
         return self.multiply(self.transform.lift(y))
 
     def _step_cost(self, shape: Any, dtype: str, transform: Transform) -> Cost:
-        step = self.transform.cost(shape, dtype)
-        kept = nbytes(tuple(self.blocks.shape), backend.complex_name(dtype))
-        flops = step.flops + 8.0 * self.transform.count * step.result / nbytes(
-            (1,), backend.complex_name(dtype)
-        )
+        step, (lifted, kind) = self.transform.cost(shape, dtype), self.transform.lifted(shape, dtype)
+        kept = nbytes(tuple(self.blocks.shape), kind)
+        flops = step.flops + 8.0 * self.transform.count * backend.size(lifted)
         # The product beside the lifted image; then the components beside their transforms.
         return Cost(1, flops, self.nbytes, kept, max(step.result, step.workspace), nbytes(shape, dtype))
 
@@ -173,10 +171,7 @@ class AliasedMultiplier(HeldArray):
             return self._holding(self._shifted(other.factor))
         if isinstance(other, FourierMultiplier) and other.sizes == self.sizes and other.self_adjoint:
             other = self._holding(self.transform.matrices(other.multiplier, self.sizes))
-        if not isinstance(other, AliasedMultiplier) or (other.sizes, other.factor) != (
-            self.sizes,
-            self.factor,
-        ):
+        if not isinstance(other, AliasedMultiplier) or other.kind != self.kind or other.sizes != self.sizes:
             return None
         left, right = self.blocks, backend.like(other.blocks, self.blocks)
         if any(a != b and 1 not in (a, b) for a, b in zip(left.shape[::-1], right.shape[::-1], strict=False)):
@@ -268,7 +263,8 @@ class AliasedMultiplier(HeldArray):
         """The value with other matrices, each a function of the one here: Hermitian ones."""
         made, d = of(self._apart(blocks)), len(self.sizes)
         made = backend.namespace(made).moveaxis(made, (-2, -1), (-d - 2, -d - 1))
-        return self._holding((made + self._transposed(made)) / 2)
+        # A copy brings each entry's frequencies together again, as products want them.
+        return self._holding(backend.copy((made + self._transposed(made)) / 2))
 
     def _summary(self) -> str:
         return f"{'×'.join(map(str, self.sizes))}, factor {self.factor}"
