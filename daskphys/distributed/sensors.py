@@ -24,7 +24,8 @@ from daskphys.physics.noise.adding import Noise, SensorNoise
 from daskphys.physics.noise.model import NoiseModel, Seeds
 from daskphys.physics.physics import Physics
 from daskphys.physics.spaces import Images, Sensors
-from daskphys.physics.transform import Transform
+from daskphys.physics.stacked import sensor_by_sensor
+from daskphys.physics.transform import Plain, Transform
 
 
 class Distributed(Planned, Physics):
@@ -164,7 +165,9 @@ class Distributed(Planned, Physics):
         return Measurements(backend.like(a, x) for block in blocks for a in block)
 
     def _method(self, shape: Any) -> str:
-        return self.transform.method(shape)
+        if not isinstance(self.transform, Plain):
+            return self.transform.method(shape)
+        return sensor_by_sensor(self.recipe.alike(0, min(3, len(self))), len(self), shape)
 
     # -- algebra: sensor by sensor, as the plain stack's, so that the bits are the same ----------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from daskphys import markup
@@ -127,8 +127,7 @@ class Stacked(Physics):
     def _method(self, shape: Any) -> str:
         if not isinstance(self.transform, Plain):
             return self.transform.method(shape)
-        methods = list(dict.fromkeys(s._method(shape) for s in self.sensors[:3]))
-        return f"sensor by sensor: {', '.join(methods)}{', …' if len(self) > 3 else ''}"
+        return sensor_by_sensor(self.sensors[:3], len(self), shape)
 
     def _cost(self, shape: Any, dtype: str) -> Cost:
         return blockcost.forward_cost(self.sensors, shape, dtype, self.transform)
@@ -154,3 +153,9 @@ def _range_shapes(sensors: tuple[Any, ...], shape: Any) -> Any:
             own = sensor._range_shape(shape)
         shapes.append(same.setdefault(own, own))
     return tuple(shapes)
+
+
+def sensor_by_sensor(first: Sequence[Any], n: int, shape: Any) -> str:
+    """How n sensors that share no step are computed, told by the first of them."""
+    methods = dict.fromkeys(sensor._method(shape) for sensor in first)
+    return f"sensor by sensor: {', '.join(methods)}{', …' if n > len(first) else ''}"
