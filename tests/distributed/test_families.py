@@ -3,8 +3,10 @@
 import dask.array as da
 import numpy as np
 import pytest
+from cases import raises
 
 from daskphys.distributed import distribute
+from daskphys.errors import ParameterError
 from daskphys.physics import (
     Blur,
     Crop,
@@ -63,3 +65,18 @@ def test_the_bits_of_the_plain_operator(processes, name):
     np.testing.assert_array_equal(D.A_adjoint(D(lazy)).compute(), A.A_adjoint(A(np.stack([x, 2 * x]))))
     plan = D.plan(x, "A_adjoint", calibrate=False)
     assert plan.returned == x.nbytes
+
+
+def test_visibilities_whose_coordinates_the_client_does_not_hold(processes, rng):
+    uvw, weights = rng.uniform(-200, 200, (40_000, 3)), rng.random(40_000)
+    A = Interferometry(uvw, 1e-3, (24, 20), weights=weights)
+    lazy = Interferometry(
+        da.from_array(uvw, chunks=(7_000, 3)), 1e-3, (24, 20), weights=da.from_array(weights, chunks=9_000)
+    )
+    with raises(ParameterError, "Interferometry(20000 rows", "expected uvw in memory", "distribute(A, ctx)"):
+        lazy(np.ones((24, 20)))
+    D = distribute(lazy, processes)
+    x = rng.random((24, 20))
+    y = A(x)
+    np.testing.assert_array_equal(D(x), y)
+    np.testing.assert_array_equal(D.A_adjoint(y), A.A_adjoint(y))

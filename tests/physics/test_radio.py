@@ -126,16 +126,17 @@ def test_with_w_nothing_merges_and_nothing_is_approximated(rng):
 def test_runs_of_rows_depend_on_the_operator_alone(rng):
     n = (1 << 15) + 5
     A = Interferometry(coordinates(n), CELL, (32, 32))
-    assert A.counts == ((1 << 14) + 2, (1 << 14) + 3)
+    assert A.counts == ((1 << 14) + 3, (1 << 14) + 2)
     x = rng.random((32, 32), dtype=np.float32)
     y = A(x)
     first = A.counts[0]
     np.testing.assert_array_equal(A[:first](x), y[:first])
     np.testing.assert_allclose(A[7](x), y[7], rtol=1e-4, atol=1e-5)
     for wterm, together in ((True, 250 * 500), (False, 250 * 250)):
-        assert Interferometry(coordinates(3), CELL, (250, 500), wterm=wterm).sensors_a_part == together
-    many = Interferometry(coordinates(3), CELL, (32, 32), [LIGHT] * 100)
-    assert (many.sensors_a_part, many.counts) == ((1 << 14) // 100, (3,))
+        made = Interferometry(coordinates(2 * together), CELL, (250, 500), wterm=wterm)
+        assert made.counts == (together, together)
+    many = Interferometry(coordinates(3), CELL, (32, 32), [LIGHT] * (1 << 14))
+    assert many.counts == (1, 1, 1)
 
 
 def test_dirty_image_and_beam(rng):

@@ -15,7 +15,9 @@ _ROUNDED = 1 + 1e-6
 
 
 def real_array(given: Any, owner: str, name: str) -> Any:
-    """A parameter of finite real numbers."""
+    """A parameter of finite real numbers; a Dask array is looked at where it is loaded."""
+    if doors.is_lazy(given):
+        return given
     array = backend.as_parameter(doors.to_core(given), owner, name)
     xp = backend.namespace(array)
     if backend.is_complex(array):
@@ -67,16 +69,18 @@ def checked_frequencies(given: Any, owner: str) -> Any:
 def checked_weights(given: Any, owner: str, rows: int, channels: int | None) -> Any:
     """Weights of each visibility, shape (rows,), or (rows, channels or 1) where there are channels."""
     weights = real_array(given, owner, "weights")
-    xp, shape = backend.namespace(weights), tuple(weights.shape)
+    shape = tuple(weights.shape)
     allowed = [(rows,)] if channels is None else [(rows, channels), (rows, 1), (rows,)]
     if shape not in allowed:
         raise ShapeError(f"{owner} expected weights of shape {allowed[0]}, one a visibility, got {shape}")
-    least, most = float(xp.min(weights)), float(xp.max(weights))
-    if least < 0 or most == 0:
-        raise ParameterError(
-            f"{owner} expected weights that are not negative and not all zero, got values from {least:g} to {most:g}"
-        )
-    return weights if channels is None else xp.reshape(weights, (rows, -1))
+    if not doors.is_lazy(weights):
+        xp = backend.namespace(weights)
+        least, most = float(xp.min(weights)), float(xp.max(weights))
+        if least < 0 or most == 0:
+            raise ParameterError(
+                f"{owner} expected weights that are not negative and not all zero, got values from {least:g} to {most:g}"
+            )
+    return weights if channels is None or len(shape) == 2 else weights[:, None]
 
 
 def check_nyquist(uv: np.ndarray, cell_size: float, owner: str, *, metres: bool) -> None:

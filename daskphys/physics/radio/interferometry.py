@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import numbers
 from typing import Any
 
 import numpy as np
 
-from daskphys import backend
+from daskphys import backend, doors
 from daskphys.errors import ParameterError
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.normal import Diagonal
@@ -36,7 +35,8 @@ class Interferometry(JoinedPhysics):
     Parameters
     ----------
     uvw : array, shape (rows, 3)
-        (u, v, w) of each baseline at each time: in wavelengths, or with `frequencies` in metres.
+        (u, v, w) of each baseline at each time: in wavelengths, or with `frequencies` in metres.  These and the
+        weights may be Dask arrays, which `distribute` loads on the workers; they are checked there.
     cell_size : float
         The size of a pixel, in radians (direction cosines).
     image_shape : (int, int)
@@ -68,7 +68,7 @@ class Interferometry(JoinedPhysics):
     -----
     The measurement has shape (…, rows), with frequencies (…, rows, channels).  The sensor axis is that of rows, and
     runs of rows are evaluated together, each by one call of ducc0 in one thread; how long a run is depends on the
-    image's size alone (`sensors_a_part`), so that results have the same bits wherever runs are computed.
+    operator alone (`sensors_a_part`), so that results have the same bits wherever runs are computed.
 
     The adjoint is the transpose to rounding, whatever `eps`.  Where w is 0 everywhere, or ``wterm=False``, AᴴA is the
     convolution with the point spread function, exactly: one `Toeplitz` operator, for any number of visibilities.  With w
@@ -111,11 +111,12 @@ class Interferometry(JoinedPhysics):
         if weights is not None:
             channels = None if frequencies is None else int(frequencies.shape[0])
             weights = coordinates.checked_weights(weights, owner, int(uvw.shape[0]), channels)
-        host = backend.to_numpy(uvw)
-        waves = 1.0 if frequencies is None else float(backend.to_numpy(frequencies).max()) / LIGHT
-        coordinates.check_nyquist(host[:, :2] * waves, cell, owner, metres=frequencies is not None)
-        if has_w(uvw, self.wterm):
-            coordinates.check_horizon(cell, shape, owner)
+        if not doors.is_lazy(uvw):
+            waves = 1.0 if frequencies is None else float(backend.to_numpy(frequencies).max()) / LIGHT
+            uv = backend.to_numpy(uvw)[:, :2] * waves
+            coordinates.check_nyquist(uv, cell, owner, metres=frequencies is not None)
+            if has_w(uvw, self.wterm):
+                coordinates.check_horizon(cell, shape, owner)
         if self.eps is not None and not (
             isinstance(self.eps, numbers.Real) and _FINEST <= float(self.eps) < 1
         ):
@@ -134,26 +135,18 @@ class Interferometry(JoinedPhysics):
 
     @property
     def sensors_a_part(self) -> int:  # type: ignore[override]
-        """About how many rows are evaluated together: as many visibilities as pixels, without w as half of them.
+        """How many rows are evaluated together: about as many visibilities as pixels, without w as half of them.
 
-        (2¹⁴ at least.)  The FFTs of a run are then a tenth of its work.
+        (2¹⁴ at least.)  The FFTs of a run are then a tenth of its work.  All runs have this length, but the last, which is
+        hardly shorter: it costs as many FFTs as the others.
         """
         pixels = backend.size(self.image_shape)
         channels = 1 if self.frequencies is None else int(self.frequencies.shape[0])
-        return max(1, max(_TOGETHER, pixels if self._with_w else pixels // 2) // channels)
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """Runs of equal lengths: a short one at the end would cost as many FFTs as the others."""
-        rows = len(self)
-        runs = max(1, round(rows / self.sensors_a_part))
-        return tuple(rows * (i + 1) // runs - rows * i // runs for i in range(runs))
-
-    @functools.cached_property
-    def _with_w(self) -> bool:
-        return has_w(self.uvw, self.wterm)
+        about = max(1, max(_TOGETHER, pixels if self.wterm else pixels // 2) // channels)
+        return -(-len(self) // max(1, round(len(self) / about)))
 
     def _together(self) -> Visibilities:
+        self._check_here("uvw", "weights")
         xp = backend.namespace(self.uvw)
         points = backend.lock(xp.stack([self.uvw[:, i] for i in (1, 0, 2)], -1))
         return Visibilities(
@@ -166,6 +159,15 @@ class Interferometry(JoinedPhysics):
             self.wterm,
         )
 
+    def _check_here(self, *names: str) -> None:
+        """Refuse what needs parameters in memory."""
+        for name in names:
+            if doors.is_lazy(getattr(self, name)):
+                raise ParameterError(
+                    f"{self!r} expected {name} in memory, got a Dask array: distribute(A, ctx) loads each run's on its "
+                    f"worker, or compute them first"
+                )
+
     # -- what is measured, and the images of the field ----------------------------------------------------------
 
     def measurement(self, visibilities: Any) -> Any:
@@ -176,6 +178,7 @@ class Interferometry(JoinedPhysics):
         visibilities : array, shape (…, rows) or (…, rows, channels)
             Calibrated visibilities, of the sign that the class states.
         """
+        self._check_here("weights")
         given = np.ones((len(self), 1)[: self.range_ndim]) if self.weights is None else self.weights
         roots = backend.namespace(given).sqrt(given / backend.size(self.image_shape))
         return Diagonal(roots).A(visibilities)
@@ -203,6 +206,7 @@ class Interferometry(JoinedPhysics):
     @property
     def beam_sum(self) -> float:
         """``Σ w / N``: AᴴA's response to a source in its own pixel."""
+        self._check_here("weights")
         count = len(self) * (1 if self.frequencies is None else int(self.frequencies.shape[0]))
         if self.weights is None:
             return count / backend.size(self.image_shape)
