@@ -6,6 +6,7 @@ import abc
 import dataclasses
 import math
 import numbers
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +98,8 @@ class Seeds:
         """The seeds of ``A(x, seed=given)``; without any, fresh entropy that all sensors of the call share."""
         if given is not None:
             given = check_seed(given, repr(owner))
-        return cls(given, fresh() if context is None else check_seed(context, "DistributedContext"))
+            return cls(given, given)
+        return cls(None, fresh() if context is None else check_seed(context, "DistributedContext"))
 
     def of(self, model: NoiseModel) -> int:
         """That of a model."""
@@ -107,9 +109,7 @@ class Seeds:
 
 def fresh() -> int:
     """128 bits of the operating system's entropy."""
-    entropy = np.random.SeedSequence().entropy
-    assert isinstance(entropy, int)
-    return entropy
+    return secrets.randbits(128)
 
 
 def check_seed(seed: Any, owner: str) -> int:
