@@ -209,17 +209,18 @@ class MatrixOperator(JoinedPhysics):
             matrix = _sparse_rows(matrix)
         elif not (doors.is_lazy(matrix) or isinstance(matrix, SparseRows)):
             matrix = backend.as_parameter(doors.to_core(matrix), "MatrixOperator", "matrix", double=False)
-        if len(matrix.shape) != 2 or 0 in matrix.shape:
+        sizes = tuple(matrix.shape)
+        if len(sizes) != 2 or not all(n > 0 for n in sizes):  # those that Dask does not know are NaN
             raise ShapeError(
                 f"MatrixOperator expected a matrix of shape (M, N), one row at least and one column, got shape "
-                f"{tuple(matrix.shape)}"
+                f"{sizes}"
             )
         if not doors.is_lazy(matrix):
             entries = matrix.data if isinstance(matrix, SparseRows) else matrix
             xp = backend.namespace(entries)
             if not bool(xp.all(xp.isfinite(entries))):
                 raise ParameterError("MatrixOperator expected finite entries, got NaN or infinity")
-        columns = int(matrix.shape[1])
+        columns = int(sizes[1])
         own = (columns,) if self.domain_shape is None else tuple(map(int, self.domain_shape))
         if backend.size(own) != columns or not own or min(own) < 1:
             raise ShapeError(
@@ -249,7 +250,9 @@ class MatrixOperator(JoinedPhysics):
 
 def _sparse_rows(matrix: Any) -> SparseRows:
     """Any sparse matrix by its rows, each entry once and in the order of its columns."""
-    rows = matrix.tocsr(copy=True)
+    rows = matrix.tocsr()
+    if rows is matrix:
+        rows = matrix.copy()
     if not hasattr(rows, "indptr"):
         raise ParameterError(
             f"MatrixOperator expected a sparse matrix of SciPy's kind, got {describe(matrix)}"

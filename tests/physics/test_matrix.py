@@ -83,6 +83,9 @@ def test_what_a_sparse_matrix_may_be(rng):
     A = MatrixOperator(given)
     np.testing.assert_array_equal(A(np.eye(3)), [[0, 3], [0, 0], [3, 0]])
     assert given.nnz == 3
+    unsorted = scipy.sparse.csr_array(([1.0, 2.0], [2, 0], [0, 2]), shape=(1, 3))
+    np.testing.assert_array_equal(MatrixOperator(unsorted)(np.ones(3)), [3])
+    assert unsorted.indices.tolist() == [2, 0]
     assert MatrixOperator(given.tocsc()) == A
     assert MatrixOperator(2 * given) != A
     A = MatrixOperator(scipy.sparse.csr_array((4, 3), dtype="float32"))
@@ -114,6 +117,7 @@ def test_in_the_algebra(rng):
 def test_a_dask_array_is_not_computed_here():
     A = MatrixOperator(da.zeros((4, 3)))
     assert len(A) == 4
+    assert len(A[1:3]) == 2
     with raises(ParameterError, "MatrixOperator(4×3)", "Dask array", "distribute it"):
         A(np.ones(3))
 
@@ -124,6 +128,11 @@ def test_a_dask_array_is_not_computed_here():
         (lambda: MatrixOperator(np.ones(3)), ShapeError, ("matrix of shape (M, N)", "(3,)")),
         (lambda: MatrixOperator(np.ones((0, 3))), ShapeError, ("one row at least", "(0, 3)")),
         (lambda: MatrixOperator(da.ones((2, 3, 4))), ShapeError, ("(M, N)", "(2, 3, 4)")),
+        (
+            lambda: MatrixOperator(da.ones((4, 3))[da.ones(4) > 0]),
+            ShapeError,
+            ("one row at least", "(nan, 3)"),
+        ),
         (lambda: MatrixOperator([[1.0, np.nan]]), ParameterError, ("finite", "NaN")),
         (lambda: MatrixOperator(scipy.sparse.csr_array([[np.inf]])), ParameterError, ("finite",)),
         (lambda: MatrixOperator(np.ones((2, 6)), (2, 2)), ShapeError, ("6 numbers", "(2, 2)")),
