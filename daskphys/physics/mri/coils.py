@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from daskphys import backend, doors
@@ -133,9 +134,13 @@ class CoilMaps(LinearPhysics):
     def _adjoint(self, y: Any, shape: Any) -> Any:
         """Coil by coil, in the one order of sums."""
         maps, xp = self._cast(y), backend.namespace(y)
-        maps = xp.conj(maps) if backend.is_complex(maps) else maps
-        coils = range(maps.shape[-self.ndim - 1])
-        return pairwise_sum(self._coil(maps, c) * self._coil(y, c) for c in coils)
+
+        def seen(c: int) -> Any:
+            own = self._coil(maps, c)
+            own = xp.conj(own) if backend.is_complex(own) else own
+            return own * self._coil(y, c)
+
+        return pairwise_sum(map(seen, range(maps.shape[-self.ndim - 1])))
 
     @property
     def normal_kind(self) -> NormalKind:
@@ -147,10 +152,18 @@ class CoilMaps(LinearPhysics):
         return Diagonal(pairwise_sum(power(backend.astype(self._coil(self.maps, c), wide)) for c in coils))
 
     def _step_cost(self, shape: Any, dtype: str, transform: Any) -> Cost:
-        wide = self._result_dtype(dtype)
-        result = nbytes(self._range_shape(shape), wide)
-        maps = nbytes(tuple(self.maps.shape), self._result_dtype(backend.real_name(dtype)))
-        return Cost(0, result * 0.75, self.nbytes, 0, 2 * maps + 2 * nbytes(shape, wide), result)
+        kind = self._result_dtype(dtype)
+        result = nbytes(self._range_shape(shape), kind)
+        wide = self._result_dtype(backend.real_name(dtype))
+        cast = 0 if backend.dtype_name(self.maps) == wide else nbytes(tuple(self.maps.shape), wide)
+        return Cost(0, result * 0.75, self.nbytes, 0, cast, result)
+
+    def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
+        own, image = self._step_cost(shape, dtype, self.transform), nbytes(shape, self._result_dtype(dtype))
+        coils = int(self.maps.shape[-self.ndim - 1])
+        # Sums that wait for others, and a coil's part with its map's conjugate.
+        held = image * coils.bit_length() + nbytes(tuple(self.maps.shape), self._result_dtype(dtype)) // coils
+        return replace(own, workspace=own.workspace + held, result=image)
 
     def _thumbnails(self) -> list[tuple[str, Any]]:
         maps = abs(backend.to_numpy(self.maps).reshape(-1, *self.maps.shape[-self.ndim :]))

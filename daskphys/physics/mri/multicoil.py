@@ -140,16 +140,17 @@ class CoilEncoding(CoilShapes):
         coil = nbytes(shape, backend.complex_name(dtype))
         flops = self._coils * (2 * fft_flops(tuple(shape), self.ndim) + 8.0 * backend.size(shape))
         kept = encoding_nbytes(self.mask, self.ndim, dtype)
-        return Cost(
-            self._coils, flops, self.nbytes, kept, max(kept, self._cast_nbytes(dtype)), self._coils * coil
-        )
+        # SciPy's FFT copies what is not contiguous, as a coil of a batch is.
+        workspace = coil + self._cast_nbytes(dtype)
+        return Cost(self._coils, flops, self.nbytes, kept, workspace, self._coils * coil)
 
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
         own, step = self._step_cost(shape, dtype, self.transform), self.transform.cost(shape, dtype)
         image = nbytes(shape, backend.complex_name(dtype))
-        pending = image * min(self._coils - 1, self._coils.bit_length())
-        workspace = max(own.workspace + pending, step.workspace)
-        return Cost(own.transforms, own.flops + step.flops, own.parameters, own.kept, workspace, image)
+        pending = image * (self._coils.bit_length() - 1)  # sums that wait for others
+        workspace = max(own.kept, self._cast_nbytes(dtype)) + pending
+        flops = own.flops + step.flops
+        return Cost(own.transforms, flops, own.parameters, own.kept, max(workspace, step.workspace), image)
 
     def _gram_cost(self, shape: Any, dtype: str) -> Cost:
         once = self._adjoint_cost(shape, dtype)
