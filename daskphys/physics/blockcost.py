@@ -81,7 +81,7 @@ def merged_cost(chosen: Sequence[Hooks], shape: Any, dtype: str) -> Cost:
     """A product with the merged AᴴA, when it is made: one of each kind, added up."""
     steps = [
         replace(
-            sensor._gram_cost(shape, dtype),
+            sensor._merged_cost(shape, dtype),
             workspace=2 * sensor._merged_step(shape, dtype).result,
         )
         for sensor in chosen

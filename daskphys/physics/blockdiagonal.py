@@ -289,4 +289,4 @@ def adjoint(block: LinearPhysics, y: Any) -> Any:
 
 def gram(block: LinearPhysics, x: Any) -> Any:
     """AᴴA x, by the merged normal operator where there is one."""
-    return block._gram(x) if block.normal_kind is None else block._normal(shape_of(x))._forward(x)
+    return block._normal(shape_of(x))._forward(x) if block._by_normal else block._gram(x)

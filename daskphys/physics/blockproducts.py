@@ -78,7 +78,7 @@ def gram_parts(block: Block, x: Any, start: int = 0, weights: Weights | None = N
     def add(item: tuple[int, LinearPhysics]) -> None:
         index, sensor = item
         with naming(index, sensor):
-            merged = sensor.normal_kind is not None
+            merged = sensor._by_normal
             term = sensor._normal(x.shape)._forward(x) if merged else sensor._gram(x)
         total.append(index, term if weights is None else weights[index - start] * term)
 

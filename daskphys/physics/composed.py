@@ -77,7 +77,7 @@ class ComposedHooks(ComposedCost):
 
     def _gram(self, x: Any) -> Any:
         """Rᴴ (LᴴL) R x, where LᴴL is one merged value: it may cost less than L and Lᴴ."""
-        if self.left.normal_kind is None:
+        if self.convolution is not None or self.left.normal_kind is None:
             return super()._gram(x)
         between = self.right._forward(x)
         return self.right._adjoint(self.left._normal(shape_of(between))._forward(between), shape_of(x))

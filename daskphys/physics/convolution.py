@@ -14,6 +14,9 @@ from daskphys.physics.normal_kind import NormalKind, aliased, fourier
 from daskphys.physics.polyphase import Polyphase, coarse, transform_of
 from daskphys.physics.transform import Transform, from_pair
 
+#: Larger matrices, of which there is one a coarse frequency, are not made: this one takes 512 bytes a pixel.
+MOST_COUPLED = 64
+
 
 @dataclass(frozen=True)
 class Convolution(abc.ABC):
@@ -44,9 +47,11 @@ class Convolution(abc.ABC):
         return transform_of(self.ndim, self.factor)
 
     @property
-    def normal_kind(self) -> NormalKind:
-        """With what AᴴA merges."""
-        return fourier(self.ndim) if self.factor == 1 else aliased(self.ndim, self.factor)
+    def normal_kind(self) -> NormalKind | None:
+        """With what AᴴA merges; None where its matrices were too large."""
+        if self.factor == 1:
+            return fourier(self.ndim)
+        return aliased(self.ndim, self.factor) if self.factor**self.ndim <= MOST_COUPLED else None
 
     @abc.abstractmethod
     def make_normal(self, transfer: Any, sizes: tuple[int, ...]) -> Any:

@@ -28,7 +28,7 @@ class GramHooks(GramCost):
         return self.parent.domain
 
     def _forward(self, x: Any) -> Any:
-        if self.parent.normal_kind is not None:
+        if self.parent._by_normal:
             return self.parent._normal(shape_of(x))._forward(x)
         return self.parent._gram(x)
 

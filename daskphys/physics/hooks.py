@@ -79,6 +79,11 @@ class Hooks(Forward):
         """With which others AᴴA merges into one value; None where it does not."""
         return None if self.convolution is None else self.convolution.normal_kind
 
+    @property
+    def _by_normal(self) -> bool:
+        """Whether AᴴA x is taken by the merged value; of one sampled convolution A and then Aᴴ cost less."""
+        return self.normal_kind is not None and (self.convolution is None or self.convolution.factor == 1)
+
     def _make_normal(self, shape: Any) -> Any:
         """AᴴA as a value that merges, where `normal_kind` is not None; made anew at every call."""
         if self.convolution is None:
@@ -141,12 +146,17 @@ class Hooks(Forward):
         return Cost(parameters=self.nbytes, workspace=max(0, making - value), result=value)
 
     def _gram_cost(self, shape: Any, dtype: str) -> Cost:
-        """What AᴴA x costs; where it merges, by the merged operator."""
-        if self.normal_kind is None:
+        """What AᴴA x costs; as a rule by the merged operator, where it merges."""
+        if not self._by_normal:
             wide = self._result_dtype(dtype)
             return self._cost(shape, dtype).then(
                 replace(self._adjoint_cost(shape, wide), parameters=0, kept=0)
             )
+        return self._merged_cost(shape, dtype)
+
+    def _merged_cost(self, shape: Any, dtype: str) -> Cost:
+        """What AᴴA x costs by the merged operator, which is there."""
+        assert self.normal_kind is not None
         made, step = self._normal_cost(shape, dtype), self._merged_step(shape, dtype)
         image = nbytes(shape, self.normal_kind.result_dtype(dtype))
         kept = made.result + made.result * nbytes((1,), backend.real_name(dtype)) // 8  # and in x's precision

@@ -142,7 +142,7 @@ class StackedPhysics(Stacked, LinearPhysics):
 
     def _gram_cost(self, shape: Any, dtype: str) -> Cost:
         if self.normal_kind is not None:
-            return summed([s._gram_cost(shape, dtype) for s in blockcost.one_a_kind(self.sensors)], sums=1)
+            return summed([s._merged_cost(shape, dtype) for s in blockcost.one_a_kind(self.sensors)], sums=1)
         return blockcost.total_cost(blockcost.gram_cost(self.sensors, shape, dtype), shape, dtype, Plain())
 
 

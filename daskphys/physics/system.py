@@ -53,7 +53,7 @@ class LocalSystem:
     def normal(self, p: Any, weights: Any = None) -> Any:
         if weights is not None:
             return self._operator._gram(p, weights)
-        if self._operator.normal_kind is not None:
+        if self._operator._by_normal:
             return self._operator._normal(self._shape)._forward(p)
         return self._operator._gram(p)
 

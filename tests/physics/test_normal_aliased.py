@@ -137,6 +137,7 @@ def test_many_frames_take_one_pair_of_transforms(rng):
     y = A(x)
     for product, forward, inverse in (
         (lambda: A.A_adjoint_A(x), 1, 1),
+        (lambda: A[0].A_adjoint_A(x), 2, 2),
         (lambda: A(x), 1, 6),
         (lambda: A.A_adjoint(y), 6, 1),
     ):
@@ -199,6 +200,13 @@ def test_downsampling_twice_is_once_by_the_product(rng):
     np.testing.assert_allclose(matrix(A, (12, 18)), M, atol=1e-14)
     assert A.normal((12, 18)).factor == 6
     np.testing.assert_allclose(matrix(A.normal((12, 18)), (12, 18)), M.T @ M, atol=1e-14)
+
+
+def test_matrices_too_large_are_not_made(rng):
+    A, x = Downsampling("gaussian", 9, image_shape=(63, 63)), rng.random((63, 63))
+    assert A.convolution.factor == 9
+    assert A.normal_kind is None
+    np.testing.assert_allclose(A.normal(x.shape)(x), A.A_adjoint(A(x)))
 
 
 def test_no_frame_says_nothing_of_what_none_sees():
