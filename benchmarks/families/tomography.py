@@ -53,7 +53,9 @@ def projections_on_workers(bench: Bench) -> Case:
         calls = {}
         for n in (1, 2):
             cluster = stack.enter_context(
-                LocalCluster(n, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0")
+                LocalCluster(
+                    n_workers=n, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+                )
             )
             D = distribute(A, stack.enter_context(DistributedContext(cluster=cluster)))
             assert np.array_equal(D.A_adjoint_A(x), A.A_adjoint_A(x))
