@@ -214,8 +214,17 @@ def empty(shape: tuple[int, ...], image: Array, dtype: str) -> Array:
 
 
 def multiplied(x: Array, factor: Array, out: Array | None) -> Array:
-    """``x * factor``, in the memory of `out` where there is one."""
-    return x * factor if out is None else namespace(x).multiply(x, factor, out=out)
+    """``x * factor``, in the memory of `out` where there is one, which `x` may lie in."""
+    if out is None:
+        return x * factor
+    if isinstance(x, np.ndarray) and _place(x) == _place(out):
+        x = out  # the same array: of two that overlap NumPy would copy one
+    return namespace(out).multiply(x, factor, out=out)
+
+
+def _place(x: np.ndarray) -> tuple[Any, ...]:
+    """Where the entries of an array lie."""
+    return x.ctypes.data, x.shape, x.strides, x.dtype
 
 
 def _device(image: Array) -> contextlib.AbstractContextManager[Any]:

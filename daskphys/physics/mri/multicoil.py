@@ -140,9 +140,7 @@ class CoilEncoding(CoilShapes):
         coil = nbytes(shape, backend.complex_name(dtype))
         flops = self._coils * (2 * fft_flops(tuple(shape), self.ndim) + 8.0 * backend.size(shape))
         kept = encoding_nbytes(self.mask, self.ndim, dtype)
-        # SciPy's FFT copies what is not contiguous, as a coil of a batch is.
-        workspace = coil + self._cast_nbytes(dtype)
-        return Cost(self._coils, flops, self.nbytes, kept, workspace, self._coils * coil)
+        return Cost(self._coils, flops, self.nbytes, kept, self._cast_nbytes(dtype), self._coils * coil)
 
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
         own, step = self._step_cost(shape, dtype, self.transform), self.transform.cost(shape, dtype)
