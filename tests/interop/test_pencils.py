@@ -202,7 +202,7 @@ def test_a_rechunk_that_cannot_fit_is_refused(limit):
     X = da.zeros((16384, 16384), chunks=1024, dtype="float32")
     A = Blur(kernel(3, 3))
     with (
-        LocalCluster(2, processes=False, memory_limit=limit, dashboard_address=":0") as cluster,
+        LocalCluster(n_workers=2, processes=False, memory_limit=limit, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         if limit == "8 GiB":
@@ -234,7 +234,7 @@ def test_a_product_asks_the_scheduler_once_and_workers_only_the_first_time(monke
     """Also where it is taken apart into sensors, which each have a rechunk of their own."""
     A, X = stack(LARGE["blur"], LARGE["2A"], LARGE["blur"].normal((36, 35))), lazy(image())
     with (
-        LocalCluster(1, processes=False, memory_limit="8 GiB", dashboard_address=":0") as cluster,
+        LocalCluster(n_workers=1, processes=False, memory_limit="8 GiB", dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         calls = counted(monkeypatch, client)
@@ -248,7 +248,7 @@ def test_a_distributed_operator_asks_its_own_client(monkeypatch, threads):
     D, X = distribute(LARGE["stack"], threads), lazy(image())
     own = counted(monkeypatch, threads.client)
     with (
-        LocalCluster(1, processes=False, dashboard_address=":0") as cluster,
+        LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster,
         Client(cluster) as other,  # the default client now
     ):
         theirs = counted(monkeypatch, other)
