@@ -243,15 +243,14 @@ def _adjoint(physics: Any, y: Measurements) -> Any:
 
 
 def _vjp(operator: Vjp, physics: Any, value: Measurements) -> Any:
-    inputs, lead = aligned(operator, value)
-    x, *v = inputs
-    builder, call, blocks = begin("vjp", physics, inputs, grouped=True)
+    (x, *v), lead = aligned(operator, value)
+    builder, call, blocks = begin("vjp", physics, [x, *v], grouped=True)
     _check_memory(physics, "A_vjp", blocks, x, x.shape)
     name = f"vjp-{call}"
     for index in indexes(x, lead):
         given = key(x, index), [key(a, index) for a in v]
         calls.vjp(builder, call, blocks, given, filled(name, index, x.ndim)[1:], layer=name)
-    return array(builder.build(inputs), name, inputs, lead, x.shape, x.dtype.name)
+    return array(builder.build([x, *v]), name, [x], lead, x.shape, x.dtype.name)
 
 
 def _gram(operator: Gram | WeightedGram, x: Any, weights: Weights | None = None) -> Any:
