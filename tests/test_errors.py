@@ -30,6 +30,7 @@ BUILT_IN = {
     "MissingDependencyError": ImportError,
     "NoWorkersError": TimeoutError,
     "NotClosedFormError": ValueError,
+    "NotLinearError": TypeError,
     "ParameterError": ValueError,
     "SchedulerUnreachableError": ConnectionError,
     "SensorError": RuntimeError,
