@@ -79,7 +79,7 @@ def test_unknown_padding():
 def test_unknown_keyword():
     with raises(UnknownKeywordError, "Blur() has no keyword 'paddin'", "did you mean 'padding'?"):
         Blur(filter=K, paddin="valid")
-    with raises(UnknownKeywordError, "no keyword 'boundary'", "'filter', 'ndim', 'padding'"):
+    with raises(UnknownKeywordError, "no keyword 'boundary'", "'filter', 'ndim', 'noise_model', 'padding'"):
         Blur(K, boundary="valid")
 
 
