@@ -17,7 +17,7 @@ def radial_sense(bench: Bench) -> Case:
     """A, Aᵀ and AᵀA of coils that see spokes."""
     case = Case("radial_sense", f"Golden-angle spokes with coils, complex64 ({TIMES})")
     side, coils = (96, 4) if bench.quick else (256, 32)
-    k, maps, x = _problem(side, coils)
+    k, maps, x = problem(side, coils)
     A, coarse, hand = NonCartesianMRI(k, maps), NonCartesianMRI(k, maps, eps=1e-3), ByHand(k, maps)
     y = A(x)
     products = {
@@ -69,7 +69,7 @@ class ByHand:
         return self.adjoint(self.forward(x))
 
 
-def _problem(side: int, coils: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def problem(side: int, coils: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Spokes that sample the disc fully, smooth maps of Gaussian coils in a ring, and an image."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]

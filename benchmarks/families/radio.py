@@ -21,7 +21,7 @@ def radio_by_hand(bench: Bench) -> Case:
     """A and Aᵀ, with and without w, against ducc0 with all cores in one call: its sums are in another order."""
     case = Case("radio_by_hand", f"A and Aᵀ of visibilities, float32 ({TIMES})")
     for size, times in ((256, 300),) if bench.quick else ((256, 300), (512, 1500), (1024, 3000)):
-        uvw = _tracks(times)
+        uvw = tracks(times)
         for wterm in (False, True):
             A = Interferometry(uvw, CELL, (size, size), wterm=wterm)
             x = np.random.default_rng(0).random((size, size), dtype=np.float32)
@@ -43,7 +43,7 @@ def radio_normal(bench: Bench) -> Case:
     """AᵀA merged into the convolution with the beam, against there and back by ducc0."""
     case = Case("radio_normal", f"AᵀA of visibilities with w = 0, float32 ({TIMES})")
     for size, times in ((256, 300),) if bench.quick else ((256, 300), (512, 1500), (1024, 3000)):
-        uvw = _tracks(times)
+        uvw = tracks(times)
         A = Interferometry(uvw, CELL, (size, size), wterm=False)
         x = np.random.default_rng(0).random((size, size), dtype=np.float32)
         calls: dict[str, Callable[[], Any]] = {
@@ -64,7 +64,7 @@ def _add(case: Case, times: Timings, label: str, product: str, first: str) -> No
         case.rows.append(row)
 
 
-def _tracks(times: int) -> np.ndarray:
+def tracks(times: int) -> np.ndarray:
     """(u, v, w) of the VLA in its D configuration, eight hours at 1.4 GHz."""
     hours = np.radians(15 * np.linspace(-4, 4, times))
     antennas = itrf_to_equatorial(vla_positions(), VLA_LONGITUDE)

@@ -1,17 +1,14 @@
-"""Benchmarks of tomography: against ASTRA called by hand, scikit-image and deepinv, and on one and two workers."""
+"""Benchmarks of tomography: against ASTRA called by hand, scikit-image and deepinv."""
 
 from __future__ import annotations
 
-import contextlib
 from functools import partial
 from typing import Any
 
 import numpy as np
-from distributed import LocalCluster
 
 from benchmarks.family_rivals import compare
 from benchmarks.timing import TIMES, Bench, Case, times_text
-from daskphys.distributed import DistributedContext, distribute
 from daskphys.physics import Tomography
 from daskphys.physics.tomography import shepp_logan
 
@@ -23,7 +20,7 @@ def projections(bench: Bench) -> Case:
     """A and Aᵀ of parallel rays; and A with all that precedes it."""
     case = Case("projections", f"Parallel beam, line projector, float32 ({TIMES})")
     for side, angles, slices in QUICK if bench.quick else SIDES:
-        A, x = _problem(side, angles, slices)
+        A, x = problem(side, angles, slices)
         hand, y = ByHand(A), A(x)
         products: dict[str, dict[str, Any]] = {
             "A": {"daskphys": partial(A, x), "ASTRA by hand": partial(hand.forward, x)},
@@ -42,29 +39,6 @@ def projections(bench: Bench) -> Case:
     case.notes.append(
         "A first product of ours makes matrices, those after it use them.  ASTRA by hand runs on one core, as it does on a CPU."
     )
-    return case
-
-
-def projections_on_workers(bench: Bench) -> Case:
-    """AᵀA of slices on processes of one thread each."""
-    case = Case("projections_on_workers", f"AᵀA on one and two processes of one thread ({TIMES})")
-    A, x = _problem(*(QUICK[1] if bench.quick else SIDES[1]))
-    with contextlib.ExitStack() as stack:
-        calls = {}
-        for n in (1, 2):
-            cluster = stack.enter_context(
-                LocalCluster(
-                    n_workers=n, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-                )
-            )
-            D = distribute(A, stack.enter_context(DistributedContext(cluster=cluster)))
-            assert np.array_equal(D.A_adjoint_A(x), A.A_adjoint_A(x))
-            calls[f"{n} workers"] = partial(D.A_adjoint_A, x)
-        times = bench.time(calls, seconds=20)
-    case.timings["AᵀA by workers"] = times
-    row: dict[str, Any] = {"image": times_text(x.shape), "angles": len(A)}
-    row |= {name: times.ms(name) for name in calls}
-    case.rows.append(row | {"1 ÷ 2 workers": times.ratio("1 workers", "2 workers")})
     return case
 
 
@@ -98,11 +72,11 @@ def _first(A: Tomography, x: np.ndarray, stored: bool) -> Any:
     return Tomography(A.angles, A.image_shape, stored=stored)(x)
 
 
-def _problem(side: int, angles: int, slices: int) -> tuple[Tomography, np.ndarray]:
+def problem(side: int, angles: int, slices: int) -> tuple[Tomography, np.ndarray]:
     """Angles over half a turn, and the phantom in all slices."""
     A = Tomography(np.arange(angles) * 180 / angles, (side, side))
     x = np.repeat(shepp_logan(side).astype(np.float32)[None], slices, 0)
     return A, x if slices > 1 else x[0]
 
 
-CASES = (projections, projections_on_workers)
+CASES = (projections,)
