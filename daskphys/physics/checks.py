@@ -7,7 +7,7 @@ import numbers
 from typing import Any
 
 from daskphys import backend, doors
-from daskphys.errors import ParameterError
+from daskphys.errors import ParameterError, ShapeError
 
 
 def check_lam(owner: str, lam: Any) -> float:
@@ -37,3 +37,29 @@ def real_parameter(given: Any, owner: str, name: str) -> Any:
     if not bool(xp.all(xp.isfinite(array))):
         raise ParameterError(f"{owner} expected finite entries in the {name}, got NaN or infinity")
     return array
+
+
+def is_count(n: Any, least: int = 1) -> bool:
+    """Whether `n` is an integer (of Python or NumPy, and no bool) of at least `least`."""
+    return isinstance(n, numbers.Integral) and not isinstance(n, bool) and int(n) >= least
+
+
+def check_counts(owner: str, **counts: Any) -> None:
+    """Refuse what is no integer of at least 1."""
+    for name, count in counts.items():
+        if not is_count(count):
+            raise ParameterError(f"{owner} expected {name} as an integer of at least 1, got {count!r}")
+
+
+def check_sizes(given: Any, owner: str, name: str = "shape") -> tuple[int, ...]:
+    """The sizes of axes as a tuple, or an error where they are not positive integers."""
+    try:
+        sizes = tuple(given)
+    except TypeError:
+        sizes = ()
+    if not sizes or not all(map(is_count, sizes)):
+        article = "an" if name[0] in "aeiou" else "a"
+        raise ShapeError(
+            f"{owner} expected {article} {name} of positive integers, as in (64, 64), got {given!r}"
+        )
+    return tuple(map(int, sizes))

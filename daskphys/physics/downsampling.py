@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import numbers
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,26 @@ from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.antialias import antialiasing_filter
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blur import Blur
-from daskphys.physics.checks import real_parameter
+from daskphys.physics.checks import is_count, real_parameter
 from daskphys.physics.convolution import Convolution
 from daskphys.physics.cost import Cost, half, nbytes
+from daskphys.physics.naming import naming_whole
 from daskphys.physics.normal.multiplier import Circular
 from daskphys.physics.normal.sampled import Sampled
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
+
+
+def _checked(owner: str, factor: Any, ndim: int, image_shape: Any) -> tuple[int, tuple[int, ...] | None]:
+    """A factor and the sizes of an image, or an error of `owner`."""
+    if not is_count(factor):
+        raise ParameterError(f"{owner} expected a factor, an integer of at least 1, got {factor!r}")
+    if image_shape is None:
+        return int(factor), None
+    sizes = tuple(image_shape) if isinstance(image_shape, tuple | list) else ()
+    if len(sizes) != ndim or not all(map(is_count, sizes)):
+        raise ShapeError(f"{owner} expected image_shape of {ndim} positive sizes, got {image_shape!r}")
+    return int(factor), tuple(map(int, sizes))
 
 
 @value
@@ -56,20 +68,8 @@ class Decimation(LinearPhysics):
     image_shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        good = isinstance(self.factor, numbers.Integral) and not isinstance(self.factor, bool)
-        if not good or self.factor < 1:
-            raise ParameterError(
-                f"Decimation expected a factor, an integer of at least 1, got {self.factor!r}"
-            )
-        sizes = self.image_shape
-        if sizes is not None:
-            whole = all(isinstance(n, numbers.Integral) and n > 0 for n in sizes)
-            if len(sizes) != self.ndim or not whole:
-                raise ShapeError(
-                    f"Decimation expected image_shape of {self.ndim} positive sizes, got {self.image_shape!r}"
-                )
-            sizes = tuple(map(int, sizes))
-        self.__dict__.update(factor=int(self.factor), image_shape=sizes)
+        factor, sizes = _checked("Decimation", self.factor, self.ndim, self.image_shape)
+        self.__dict__.update(factor=factor, image_shape=sizes)
 
     @property
     def domain_ndim(self) -> int:  # type: ignore[override]
@@ -155,13 +155,12 @@ class Downsampling(LinearPhysics):
     image_shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        factor = Decimation(self.factor).factor
+        factor, sizes = _checked(type(self).__name__, self.factor, 2, self.image_shape)
         given = self.filter
         kernel = antialiasing_filter(given, factor) if isinstance(given, str) else given
         blur = None
         if kernel is not None:
             blur = Blur(real_parameter(kernel, type(self).__name__, "filter"), self.padding, 2)
-        sizes = None if self.image_shape is None else Decimation(factor, 2, self.image_shape).image_shape
         self.__dict__.update(filter=None if blur is None else blur.filter, factor=factor, image_shape=sizes)
 
     @functools.cached_property
@@ -186,10 +185,12 @@ class Downsampling(LinearPhysics):
     def _range_shape(self, shape: Any) -> Any:
         if self.image_shape not in (None, tuple(shape[-2:])):
             raise ShapeError(f"{self!r} expected an image of {self.image_shape}, got {tuple(shape)}")
-        return self._product._range_shape(shape)
+        with naming_whole(self):
+            return self._product._range_shape(shape)
 
     def _domain_shape(self, shape: Any) -> Any:
-        return self._product._domain_shape(shape)
+        with naming_whole(self):
+            return self._product._domain_shape(shape)
 
     def _forward(self, x: Any) -> Any:
         return self._product._forward(x)

@@ -9,6 +9,7 @@ from daskphys import backend, doors
 from daskphys.errors import DtypeError, ParameterError, ShapeError, describe
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
+from daskphys.physics.checks import is_count
 from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.value import Value, value
@@ -221,13 +222,14 @@ class MatrixOperator(JoinedPhysics):
             if not bool(xp.all(xp.isfinite(entries))):
                 raise ParameterError("MatrixOperator expected finite entries, got NaN or infinity")
         columns = int(sizes[1])
-        own = (columns,) if self.domain_shape is None else tuple(map(int, self.domain_shape))
-        if backend.size(own) != columns or not own or min(own) < 1:
+        own = (columns,) if self.domain_shape is None else self.domain_shape
+        own = tuple(own) if isinstance(own, tuple | list) else (own,)
+        if not own or not all(map(is_count, own)) or backend.size(own) != columns:
             raise ShapeError(
                 f"MatrixOperator expected a domain_shape of {columns} numbers, as many as the matrix has columns, got "
                 f"{self.domain_shape!r}"
             )
-        self.__dict__.update(matrix=matrix, domain_shape=own)
+        self.__dict__.update(matrix=matrix, domain_shape=tuple(map(int, own)))
 
     @property
     def sensors_a_part(self) -> int:  # type: ignore[override]

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from daskphys.errors import DaskphysError, SensorError
+from daskphys.errors import DaskphysError, SensorError, ShapeError
 
 
 @contextlib.contextmanager
@@ -22,3 +22,13 @@ def naming(index: int, sensor: Any) -> Iterator[None]:
         raise SensorError(
             f"sensor {index} ({sensor!r}) failed with {type(error).__name__}: {error}"
         ) from error
+
+
+@contextlib.contextmanager
+def naming_whole(owner: Any) -> Iterator[None]:
+    """Say of which operator a part speaks that a shape does not fit: users gave the whole, and parts are not sensors."""
+    try:
+        yield
+    except ShapeError as error:
+        text = str(error).removeprefix("sensor 0: ")
+        raise ShapeError(text if text.startswith(repr(owner)) else f"{owner!r}: {text}") from error

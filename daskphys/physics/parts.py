@@ -21,6 +21,7 @@ from daskphys.physics.axes import Selection, Squeeze
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cost import Cost
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.naming import naming_whole
 from daskphys.physics.noise.adding import JoinedNoise
 from daskphys.physics.noise.model import Seeds
 from daskphys.physics.normal import Diagonal
@@ -107,7 +108,8 @@ class Joined(LinearPhysics):
         return int(self.parts.range.ndim)
 
     def _range_shape(self, shape: Any) -> Any:
-        shapes = self.parts._range_shape(shape)
+        with naming_whole(self):
+            shapes = self.parts._range_shape(shape)
         axis = len(shapes[0]) + self.sensor_axis
         return (*shapes[0][:axis], sum(own[axis] for own in shapes), *shapes[0][axis + 1 :])
 
@@ -118,7 +120,10 @@ class Joined(LinearPhysics):
                 f"{self!r} expected a measurement of {len(self)} sensors along axis {self.sensor_axis}, got shape "
                 f"{shape}"
             )
-        return self.parts._domain_shape(tuple((*shape[:axis], n, *shape[axis + 1 :]) for n in self.counts))
+        with naming_whole(self):
+            return self.parts._domain_shape(
+                tuple((*shape[:axis], n, *shape[axis + 1 :]) for n in self.counts)
+            )
 
     def _result_dtype(self, dtype: str) -> str:
         return str(self.parts._result_dtype(dtype))

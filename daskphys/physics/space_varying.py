@@ -14,7 +14,7 @@ from daskphys.errors import ParameterError, ShapeError, checks_keywords
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blur import Blur
-from daskphys.physics.checks import real_parameter
+from daskphys.physics.checks import is_count, real_parameter
 from daskphys.physics.cost import Cost, nbytes, summed
 from daskphys.physics.extended import grid_of
 from daskphys.physics.normal import Diagonal
@@ -122,7 +122,9 @@ class SpaceVaryingBlur(LinearPhysics):
             raise ShapeError(
                 f"SpaceVaryingBlur.from_grid expected psfs of shape (rows, columns, h, w), got {tuple(given.shape)}"
             )
-        if len(image_shape) != 2 or any(n < k for n, k in zip(image_shape, given.shape, strict=False)):
+        sizes = tuple(image_shape) if isinstance(image_shape, tuple | list) else ()
+        whole = len(sizes) == 2 and all(map(is_count, sizes))
+        if not whole or any(n < k for n, k in zip(sizes, given.shape, strict=False)):
             raise ShapeError(
                 f"SpaceVaryingBlur.from_grid expected an image_shape (height, width) of at least one pixel a cell, "
                 f"{tuple(given.shape[:2])}, got {image_shape}"

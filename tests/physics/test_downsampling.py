@@ -66,9 +66,15 @@ def test_many_frames_are_the_algebras(rng):
     [
         (lambda: Downsampling("bicubik"), ParameterError, ["bicubik", "bicubic"]),
         (lambda: Downsampling(np.full((3, 3), np.nan)), ParameterError, ["Downsampling", "filter", "NaN"]),
-        (lambda: Downsampling(factor=0), ParameterError, ["factor", "at least 1"]),
+        (lambda: Downsampling(factor=0), ParameterError, ["Downsampling expected a factor", "at least 1"]),
         (lambda: Downsampling(factor=2.5), ParameterError, ["factor", "2.5"]),
         (lambda: Downsampling(None)(np.ones((7, 8))), ShapeError, ["multiples of 2", "image_shape=(7, 8)"]),
+        (
+            lambda: Downsampling(None)(np.ones((7, 8))),
+            ShapeError,
+            ["Downsampling(no filter, every 2., circular): "],
+        ),
+        (lambda: Downsampling(image_shape=9), ShapeError, ["Downsampling expected image_shape", "got 9"]),
         (lambda: Downsampling(None, image_shape=(7, 8))(np.ones((8, 8))), ShapeError, ["(7, 8)", "(8, 8)"]),
         (
             lambda: Downsampling(None, image_shape=(7, 8)).A_adjoint(np.ones((3, 4))),

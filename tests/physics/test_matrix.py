@@ -137,6 +137,13 @@ def test_a_dask_array_is_not_computed_here():
         (lambda: MatrixOperator(scipy.sparse.csr_array([[np.inf]])), ParameterError, ("finite",)),
         (lambda: MatrixOperator(np.ones((2, 6)), (2, 2)), ShapeError, ("6 numbers", "(2, 2)")),
         (lambda: MatrixOperator(np.ones((2, 6)), (-2, -3)), ShapeError, ("6 numbers", "(-2, -3)")),
+        (lambda: MatrixOperator(np.ones((2, 6)), (2, 3.5)), ShapeError, ("6 numbers", "(2, 3.5)")),
+        (lambda: MatrixOperator(np.ones((2, 6)), "6"), ShapeError, ("6 numbers", "'6'")),
+        (
+            lambda: MatrixOperator(np.ones((2, 3)))(np.ones(4)),
+            ShapeError,
+            ("MatrixOperator(2×3): Rows(2×3)", "(4,)"),
+        ),
         (lambda: MatrixOperator([["a"]]), DtypeError, ("MatrixOperator: matrix", "numbers")),
         (lambda: MatrixOperator(np.ones((2, 3)))(np.ones(4)), ShapeError, ("(3,)", "columns", "(4,)")),
         (lambda: MatrixOperator(np.ones((2, 3))).A_adjoint(np.ones(3)), ShapeError, ("2 sensors", "(3,)")),

@@ -99,6 +99,10 @@ def test_bad_regions(make, kspace, calibration, error, parts):
         (lambda: espirit_maps(Y, 8, kernel=9), ["kernel of 1 to 8", "9"]),
         (lambda: espirit_maps(Y, 8, threshold=1.0), ["threshold of [0, 1)", "1.0"]),
         (lambda: espirit_maps(Y, 8, crop=2), ["crop of [0, 1]", "2"]),
+        (lambda: espirit_maps(Y, 8, kernel=2.5), ["espirit_maps", "kernel of 1 to 8", "2.5"]),
+        (lambda: espirit_maps(Y, 8, threshold="a"), ["threshold of [0, 1)", "'a'"]),
+        (lambda: espirit_maps(Y, 8.5), ["espirit_maps", "1 to 16 samples", "8.5"]),
+        (lambda: walsh_maps(Y, 8, smoothing=3.0), ["odd smoothing from 1 to 16", "3.0"]),
         (lambda: walsh_maps(Y, 8, smoothing=4), ["odd smoothing from 1 to 16", "4"]),
     ],
 )

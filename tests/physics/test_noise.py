@@ -364,6 +364,8 @@ def test_an_author_writes_a_model():
         (lambda: PoissonNoise(0), ("PoissonNoise", "gain > 0", "0")),
         (lambda: PoissonGaussianNoise(1, -1), ("PoissonGaussianNoise", "sigma >= 0", "-1")),
         (lambda: SaltPepperNoise(0.6, 0.6), ("SaltPepperNoise", "p + s <= 1", "0.6 + 0.6")),
+        (lambda: PoissonNoise(1.0, normalize="no"), ("PoissonNoise", "normalize True or False", "'no'")),
+        (lambda: PoissonGaussianNoise(clip_positive=1), ("PoissonGaussianNoise", "clip_positive", "got 1")),
         (lambda: GaussianNoise(0.1, seed=-1), ("GaussianNoise", "seed", "integer >= 0", "-1")),
         (lambda: GaussianNoise(0.1, seed=1.5), ("GaussianNoise", "seed", "1.5")),
         (lambda: Blur(K, noise_model=0.1), ("Blur", "GaussianNoise(0.1)", "got float")),

@@ -1,5 +1,6 @@
 """Radio interferometry, against direct sums over the pixels."""
 
+import dask.array as da
 import numpy as np
 import pytest
 from cases import raises
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daskphys import optim
-from daskphys.errors import DtypeError, FallbackWarning, ParameterError, ShapeError
+from daskphys.errors import DtypeError, FallbackWarning, ParameterError, ShapeError, UnknownKeywordError
 from daskphys.physics import Interferometry, Toeplitz, stack
 from daskphys.physics.radio import (
     VLA_LATITUDE,
@@ -157,7 +158,7 @@ def test_dirty_image_and_beam(rng):
     assert dirty.max() == dirty[20, 40] == pytest.approx(3.0)
     plain = Interferometry(uvw, CELL, (48, 64))
     np.testing.assert_allclose(plain.measurement(seen), plain(sky), atol=1e-10)
-    with raises(ShapeError, "(500,)", "(3,)"):
+    with raises(ShapeError, "(…, 500)", "(3,)"):
         A.measurement(seen[:3])
 
 
@@ -328,8 +329,9 @@ def test_an_image_on_a_gpu_goes_there_and_back_with_one_warning(monkeypatch):
     monkeypatch.setattr(visibilities.backend, "on_gpu", lambda x: True)
     visibilities._warn_of_gpu.cache_clear()
     A = Interferometry(**GOOD)
-    with pytest.warns(FallbackWarning, match="ducc0 on the CPU"):
+    with pytest.warns(FallbackWarning, match="ducc0 on the CPU") as seen:
         A(np.ones((32, 32)))
+    assert [w.filename for w in seen] == [__file__]
     A(np.ones((32, 32)))  # pytest makes a second one an error
 
 
@@ -341,12 +343,21 @@ def test_tensors_as_parameters():
 
 def test_bad_arguments():
     A = Interferometry(**GOOD)
-    with raises(ShapeError, "Visibilities(5 rows", "(32, 32)", "(32, 31)"):
+    with raises(ShapeError, f"{A!r}: Visibilities(5 rows", "(32, 32)", "(32, 31)"):
         A(np.ones((32, 31)))
     with raises(DtypeError, repr(A), "expected a real image", "complex128"):
         A(np.ones((32, 32)) + 0j)
     with raises(ShapeError, repr(A), "5 sensors", "(4,)"):
         A.A_adjoint(np.ones(4) + 0j)
+
+
+@pytest.mark.parametrize("shape", [(5, 1), (5, 3), (1, 2), (6, 2), (2,)])
+@pytest.mark.parametrize("weights", [None, np.ones(5)])
+def test_visibilities_of_other_rows_or_channels_are_not_stretched(shape, weights):
+    A = Interferometry(**GOOD | {"uvw": GOOD["uvw"] * 0.1}, frequencies=[LIGHT, 1.1 * LIGHT], weights=weights)
+    with raises(ShapeError, repr(A), "measurement expected", "(…, 5, 2)", str(shape)):
+        A.measurement(np.ones(shape, complex))
+    assert A.measurement(np.ones((3, 5, 2), complex)).shape == (3, 5, 2)
 
 
 @pytest.mark.parametrize(
@@ -356,6 +367,15 @@ def test_bad_arguments():
         (lambda: uv_coverage(np.ones((3, 2)), [0.0], 0.5), ("(antennas, 3)", "(3, 2)")),
         (lambda: uv_coverage(np.ones((3, 3)), 0.0, 0.5), ("(times,)", "got ()")),
         (lambda: uv_coverage(np.ones((3, 3)), [0.0], 34.0), ("declination", "got 34.0", "np.radians")),
+        (lambda: uv_coverage(np.ones((3, 3)), [-60.0, 60.0], 0.5), ("hour angle", "got -60.0", "np.radians")),
+        (lambda: uv_coverage(np.ones((3, 3)), [0.0], 0.5, latitude=3.0), ("uv_coverage", "latitude", "3.0")),
+        (
+            lambda: enu_to_equatorial(np.ones((3, 3)), 34.0),
+            ("enu_to_equatorial expected the latitude", "34.0"),
+        ),
+        (lambda: uv_coverage(da.ones((3, 3)), [0.0], 0.5), ("antenna positions in memory", "Dask array")),
+        (lambda: natural_weights(da.ones((3, 3))), ("natural_weights expected uvw in memory", "Dask array")),
+        (lambda: Interferometry(**GOOD, frequencies=da.ones(2)), ("frequencies in memory", "Dask array")),
         (lambda: uv_coverage(np.ones((3, 3)), [0.0], 0.5, frequency=0), ("above 0 Hz", "got 0")),
         (lambda: uv_coverage(np.full((3, 3), np.nan), [0.0], 0.5), ("finite", "NaN")),
         (lambda: briggs_weights(coordinates(5), CELL, (8, 8), np.nan), ("finite robust", "nan")),
@@ -365,3 +385,10 @@ def test_bad_arguments():
 def test_bad_coverage_and_weights(call, parts):
     with raises((ShapeError, ParameterError), "expected", *parts):
         call()
+
+
+def test_unknown_keywords():
+    with raises(UnknownKeywordError, "briggs_weights", "'robustness'", "'robust'"):
+        briggs_weights(GOOD["uvw"], CELL, (8, 8), robustness=0)
+    with raises(UnknownKeywordError, "uv_coverage", "'lattitude'", "'latitude'"):
+        uv_coverage(np.ones((3, 3)), [0.0], 0.5, lattitude=0.6)

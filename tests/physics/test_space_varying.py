@@ -96,6 +96,8 @@ def test_the_middle_of_a_cell_has_its_own_kernel():
             ShapeError,
             ["(9, 8)", "(9, 9)", "multipliers"],
         ),
+        (lambda: SpaceVaryingBlur.from_grid(FILTERS[None], 9), ShapeError, ["(height, width)", "got 9"]),
+        (lambda: SpaceVaryingBlur.from_grid(FILTERS[None], (9.5, 8)), ShapeError, ["from_grid", "(9.5, 8)"]),
         (lambda: SpaceVaryingBlur.from_grid(FILTERS, (9, 8)), ShapeError, ["(rows, columns, h, w)"]),
         (
             lambda: SpaceVaryingBlur.from_grid(FILTERS[None], (9, 2)),

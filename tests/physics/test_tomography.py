@@ -339,6 +339,18 @@ def test_large_ones_are_not_stored():
         (lambda: Tomography([0.0], (8, 8)).A_adjoint(np.ones((2, 12))), ShapeError, ["(1, 12)", "(2, 12)"]),
         (lambda: shepp_logan(0), ParameterError, ["shepp_logan", "0"]),
         (lambda: shepp_logan(8, [(1.0, 2.0)]), ShapeError, ["six numbers", "(1, 2)"]),
+        (lambda: shepp_logan(8, [(1, 2), (3,)]), ShapeError, ["shepp_logan expected", "six numbers", "(3,)"]),
+        (lambda: shepp_logan(8, [(1, 0, 1, 0, 0, 0)]), ParameterError, ["shepp_logan", "half axes above 0"]),
+        (
+            lambda: ellipse_sinogram(Tomography([0.0], (8, 8)), [(1, 1, 1, np.nan, 0, 0)]),
+            ParameterError,
+            ["ellipse_sinogram", "finite", "nan"],
+        ),
+        (
+            lambda: fbp(Tomography([0.0], (8, 8)), np.ones((1, 10))),
+            ShapeError,
+            ["Tomography(1 angles", "(1, 12)", "(1, 10)"],
+        ),
         (lambda: ellipse_sinogram(3), ParameterError, ["Tomography", "int"]),
     ],
 )

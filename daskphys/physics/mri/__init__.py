@@ -5,14 +5,10 @@ from daskphys.physics.mri.calibration import espirit_maps, walsh_maps
 from daskphys.physics.mri.cartesian import MRI
 from daskphys.physics.mri.coils import CoilMaps
 from daskphys.physics.mri.density import pipe_menon, radial_density
-from daskphys.physics.mri.masks import (
-    equispaced_mask,
-    poisson_disc_mask,
-    uniform_mask,
-    variable_density_mask,
-)
+from daskphys.physics.mri.masks import equispaced_mask, uniform_mask, variable_density_mask
 from daskphys.physics.mri.multicoil import MultiCoilMRI
 from daskphys.physics.mri.noncartesian import NonCartesianMRI
+from daskphys.physics.mri.poisson_disc import poisson_disc_mask
 from daskphys.physics.mri.trajectories import kooshball, radial, spiral, stack_of_stars
 
 __all__ = [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
 
 import numpy as np
 
 from daskphys.errors import ParameterError, checks_keywords
+from daskphys.physics.checks import is_count
 
 
 @checks_keywords
@@ -43,7 +45,7 @@ def birdcage_maps(
     Raises
     ------
     ParameterError
-        No coil, no image of 2 or 3 axes, a coil that stands on a pixel.
+        No coil, no image of 2 or 3 axes, another dtype, a coil that stands on a pixel.
 
     References
     ----------
@@ -57,12 +59,17 @@ def birdcage_maps(
     >>> maps.shape, bool(np.allclose((abs(maps) ** 2).sum(0), 1))
     ((8, 32, 32), True)
     """
-    sizes = tuple(int(n) for n in shape)
-    if coils < 1 or coils_per_ring < 1 or len(sizes) not in (2, 3) or min(sizes) < 1:
+    sizes = tuple(shape) if isinstance(shape, Sequence) else ()
+    if not all(map(is_count, (coils, coils_per_ring, *sizes))) or len(sizes) not in (2, 3):
         raise ParameterError(
-            f"birdcage_maps expected at least one coil and a shape (H, W) or (D, H, W), got coils={coils}, "
-            f"coils_per_ring={coils_per_ring}, shape={sizes}"
+            f"birdcage_maps expected at least one coil and a shape (H, W) or (D, H, W), got coils={coils!r}, "
+            f"coils_per_ring={coils_per_ring!r}, shape={shape!r}"
         )
+    if not isinstance(radius, numbers.Real) or not math.isfinite(radius):
+        raise ParameterError(f"birdcage_maps expected a finite radius, got {radius!r}")
+    kind = getattr(dtype, "__name__", str(dtype))
+    if kind not in ("complex64", "complex128"):
+        raise ParameterError(f"birdcage_maps expected dtype 'complex64' or 'complex128', got {dtype!r}")
     ring = coils_per_ring if len(sizes) == 3 else coils
     c = np.arange(coils)
     turns, rings = c / ring, c // ring
@@ -84,4 +91,4 @@ def birdcage_maps(
         phase = np.arctan2(away[-1], -away[-2]) - 2 * np.pi * late[coil] / ring
         maps[coil] = np.exp(1j * phase) / distance
     maps /= np.sqrt((maps.real**2 + maps.imag**2).sum(0))
-    return maps.astype(dtype)
+    return maps.astype(kind)

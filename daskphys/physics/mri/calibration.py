@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import numbers
 from typing import Any
 
 import numpy as np
 
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, checks_keywords
+from daskphys.physics.checks import is_count
 
 #: Bytes of the matrices, one a pixel, whose eigenvectors are found at once.
 _SLAB_BYTES = 1 << 21
@@ -64,13 +66,14 @@ def espirit_maps(
     ((4, 32, 32), True)
     """
     y, region = _region("espirit_maps", kspace, calibration)
-    if not 1 <= kernel <= calibration:
+    if not is_count(kernel) or kernel > calibration:
         raise ParameterError(
             f"espirit_maps expected a kernel of 1 to {calibration} samples, as the calibration region has, got {kernel}"
         )
-    if not 0 <= threshold < 1 or not 0 <= crop <= 1:
+    real = all(isinstance(n, numbers.Real) for n in (threshold, crop))
+    if not real or not 0 <= threshold < 1 or not 0 <= crop <= 1:
         raise ParameterError(
-            f"espirit_maps expected a threshold of [0, 1) and a crop of [0, 1], got {threshold} and {crop}"
+            f"espirit_maps expected a threshold of [0, 1) and a crop of [0, 1], got {threshold!r} and {crop!r}"
         )
     coils, ndim = len(y), y.ndim - 1
     blocks = np.lib.stride_tricks.sliding_window_view(
@@ -132,7 +135,7 @@ def walsh_maps(kspace: Any, calibration: int = 24, smoothing: int = 5) -> np.nda
     """
     y, region = _region("walsh_maps", kspace, calibration)
     sizes = y.shape[1:]
-    if smoothing % 2 == 0 or not 1 <= smoothing <= min(sizes):
+    if not is_count(smoothing) or smoothing % 2 == 0 or smoothing > min(sizes):
         raise ParameterError(
             f"walsh_maps expected an odd smoothing from 1 to {min(sizes)} pixels, got {smoothing}"
         )
@@ -164,7 +167,7 @@ def _region(owner: str, kspace: Any, calibration: int) -> tuple[np.ndarray, np.n
         raise ShapeError(f"{owner} expected k-space of shape (coil, H, W) or (coil, D, H, W), got {y.shape}")
     if not backend.is_complex(y):
         raise ParameterError(f"{owner} expected complex k-space, got {y.dtype}")
-    if not 1 <= calibration <= min(y.shape[1:]):
+    if not is_count(calibration) or calibration > min(y.shape[1:]):
         raise ParameterError(
             f"{owner} expected a calibration region of 1 to {min(y.shape[1:])} samples along each axis, got {calibration}"
         )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import math
-import numbers
 from typing import Any
 
 import numpy as np
 
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, checks_keywords
+from daskphys.physics.checks import check_sizes, is_count
 from daskphys.physics.nufft import NUFFT
 
 # The measure of the unit ball, by the number of axes.
@@ -49,6 +49,7 @@ def radial_density(points: Any, image_shape: tuple[int, ...]) -> np.ndarray:
     >>> w.shape, round(float(w.sum()) / 64**2, 2)  # the area of the disc of radius 1/2
     ((100, 64), 0.79)
     """
+    image_shape = check_sizes(image_shape, "radial_density", "image_shape")
     k = backend.to_numpy(backend.as_parameter(doors.to_core(points), "radial_density", "points"))
     ndim = k.shape[-1] if k.ndim == 3 else 0
     if ndim not in _BALL or len(image_shape) != ndim:
@@ -107,7 +108,8 @@ def pipe_menon(points: Any, image_shape: tuple[int, ...], iterations: int = 10) 
     >>> bool(np.allclose(pipe_menon(grid, (8, 6)), 1, rtol=1e-4))
     True
     """
-    if not isinstance(iterations, numbers.Integral) or iterations < 1:
+    image_shape = check_sizes(image_shape, "pipe_menon", "image_shape")
+    if not is_count(iterations):
         raise ParameterError(f"pipe_menon expected at least one iteration, got {iterations!r}")
     given = backend.to_numpy(backend.as_parameter(doors.to_core(points), "pipe_menon", "points"))
     F = NUFFT(given, tuple(2 * n for n in image_shape), eps=1e-5)

@@ -7,15 +7,15 @@ Masks of *lines* sample whole lines of frequencies and vary along the last axis 
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from daskphys.errors import ParameterError, ShapeError, checks_keywords
-
-#: Steps of bisection for the distance between points.
-_BISECTIONS = 12
+from daskphys.errors import ParameterError, checks_keywords
+from daskphys.physics.checks import check_sizes, is_count
+from daskphys.physics.noise.model import check_seed
 
 
 @checks_keywords
@@ -50,12 +50,13 @@ def equispaced_mask(
     >>> equispaced_mask((2, 12), acceleration=4, calibration=3)[0].astype(int)
     array([1, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0])
     """
-    sizes, (width,) = _checked("equispaced_mask", shape, 1, acceleration, calibration)
-    if acceleration != int(acceleration):
-        raise ParameterError(f"equispaced_mask expected a whole number as acceleration, got {acceleration}")
+    sizes, (width,) = checked_sampling("equispaced_mask", shape, 1, acceleration, calibration)
+    for name, given in (("acceleration", acceleration), ("offset", offset)):
+        if not isinstance(given, numbers.Real) or given % 1:
+            raise ParameterError(f"equispaced_mask expected a whole number as {name}, got {given}")
     lines = np.zeros(sizes[-1], bool)
-    lines[offset % int(acceleration) :: int(acceleration)] = True
-    lines[_middle(sizes[-1], width)] = True
+    lines[int(offset) % int(acceleration) :: int(acceleration)] = True
+    lines[centre_of(sizes[-1], width)] = True
     return np.broadcast_to(lines, sizes).copy()
 
 
@@ -141,124 +142,28 @@ def variable_density_mask(
     >>> int(mask.sum()), bool(mask[16:48, 16:48].mean() > 2 * mask.mean())
     (1024, True)
     """
-    if not 0 <= decay < math.inf:
+    if not isinstance(decay, numbers.Real) or not 0 <= decay < math.inf:
         raise ParameterError(f"variable_density_mask expected decay >= 0, got {decay!r}")
     return _random("variable_density_mask", shape, acceleration, calibration, lines, seed, decay)
-
-
-@checks_keywords
-def poisson_disc_mask(
-    shape: Sequence[int],
-    acceleration: float,
-    calibration: int | Sequence[int] = 0,
-    *,
-    variable: bool = True,
-    seed: int = 0,
-) -> np.ndarray:
-    """Random points none of which is near another: no gaps, no clusters.
-
-    Two points p and q outside the calibration region are at least ``min(d(p), d(q))`` apart; d is as large as leaves
-    room for their number.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        The two phase-encoded axes.
-    acceleration : float
-        All points over those that are sampled, the calibration region among them: their number is exact.
-    calibration : int or (int, int)
-        How many points along each axis about frequency zero are all sampled.
-    variable : bool
-        Whether the distance d grows with the frequency, ``d = 1 + s |k|``, or is one number everywhere.
-    seed : int
-        The same seed gives the same mask.
-
-    Returns
-    -------
-    bool array of `shape`
-
-    Raises
-    ------
-    ParameterError
-        As `uniform_mask`.
-    ShapeError
-        A shape that has not two axes.
-
-    References
-    ----------
-    M. Lustig and J. M. Pauly, "SPIRiT", Magn. Reson. Med. 64 (2010), for the law of d.
-
-    Examples
-    --------
-    >>> from daskphys.physics.mri import poisson_disc_mask
-    >>> mask = poisson_disc_mask((64, 64), acceleration=6, calibration=12)
-    >>> int(mask.sum()), bool(mask[26:38, 26:38].all())
-    (683, True)
-    """
-    sizes, widths = _checked("poisson_disc_mask", shape, len(shape), acceleration, calibration)
-    if len(sizes) != 2:
-        raise ShapeError(f"poisson_disc_mask expected a shape of two axes, got {sizes}")
-    region = tuple(_middle(n, w) for n, w in zip(sizes, widths, strict=True))
-    wanted = _wanted("poisson_disc_mask", sizes, widths, acceleration)
-    order = np.random.default_rng(seed).permutation(sizes[0] * sizes[1])
-    distance = _frequency(sizes) if variable else np.ones(sizes)
-    best = _thrown(order, np.ones(sizes), region, wanted)
-    low, high = 0.0, 2.0 * acceleration
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        mask = _thrown(order, 1 + middle * distance, region, wanted)
-        if mask.sum() == wanted:
-            low, best = middle, mask
-        else:
-            high = middle
-    return best
-
-
-def _thrown(order: np.ndarray, distance: np.ndarray, region: Any, wanted: int) -> np.ndarray:
-    """A region, and points in this order where no taken one is nearer than its distance, until there are enough."""
-    height, width = distance.shape
-    mask, free = np.zeros(distance.shape, bool), np.ones(distance.shape, bool)
-    mask[region], free[region] = True, False
-    left = wanted - int(mask.sum())
-    reach = math.ceil(float(distance.max()))
-    squares = (np.arange(-reach, reach + 1)[:, None] ** 2 + np.arange(-reach, reach + 1) ** 2).astype(float)
-    for i, j in zip(*(a.tolist() for a in np.divmod(order, width)), strict=True):
-        if not left:
-            break
-        if not free[i, j]:
-            continue
-        mask[i, j] = True
-        left -= 1
-        d = float(distance[i, j])
-        r = math.ceil(d)
-        a, b, c, e = max(i - r, 0), min(i + r + 1, height), max(j - r, 0), min(j + r + 1, width)
-        near = squares[a - i + reach : b - i + reach, c - j + reach : e - j + reach] < d * d
-        free[a:b, c:e] &= ~near
-    return mask
 
 
 def _random(
     owner: str, shape: Any, acceleration: float, calibration: Any, lines: bool, seed: int, decay: float
 ) -> np.ndarray:
     """The wanted number of lines or points, drawn without replacement by weight (Efraimidis and Spirakis 2006)."""
-    sizes, widths = _checked(owner, shape, 1 if lines else len(shape), acceleration, calibration)
+    sizes, widths = checked_sampling(owner, shape, 1 if lines else None, acceleration, calibration)
     own = sizes[-len(widths) :]
     mask = np.zeros(own, bool)
-    mask[tuple(_middle(n, w) for n, w in zip(own, widths, strict=True))] = True
-    wanted = round(mask.size / acceleration) - int(mask.sum())
-    if wanted < 0 or (not mask.any() and not wanted):
-        raise ParameterError(
-            f"{owner} expected an acceleration of at most {mask.size / max(1, mask.sum()):g}, which the calibration region "
-            f"{widths} leaves, got {acceleration}"
-        )
-    weight = np.maximum(1 - _frequency(own), 1e-3) ** decay
-    drawn = np.log(1 - np.random.default_rng(seed).random(own)) / weight
+    mask[tuple(centre_of(n, w) for n, w in zip(own, widths, strict=True))] = True
+    wanted = wanted_samples(owner, own, widths, acceleration) - int(mask.sum())
+    weight = np.maximum(1 - radius_of(own), 1e-3) ** decay
+    drawn = np.log(1 - np.random.default_rng(check_seed(seed, owner)).random(own)) / weight
     drawn[mask] = -np.inf
     mask.ravel()[np.argsort(drawn, axis=None, kind="stable")[mask.size - wanted :]] = True
     return np.broadcast_to(mask, sizes).copy()
 
 
-def _wanted(owner: str, sizes: tuple[int, ...], widths: tuple[int, ...], acceleration: float) -> int:
+def wanted_samples(owner: str, sizes: tuple[int, ...], widths: tuple[int, ...], acceleration: float) -> int:
     """How many lines or points are sampled, the calibration region among them."""
     region, size = math.prod(widths), math.prod(sizes)
     wanted = round(size / acceleration)
@@ -270,33 +175,32 @@ def _wanted(owner: str, sizes: tuple[int, ...], widths: tuple[int, ...], acceler
     return wanted
 
 
-def _frequency(sizes: tuple[int, ...]) -> np.ndarray:
+def radius_of(sizes: tuple[int, ...]) -> np.ndarray:
     """|k|, which is 0 in the middle and 1 where an axis ends; at most 1."""
     axes = [(np.arange(n) - n // 2) / max(1, n // 2) for n in sizes]
     return np.minimum(np.sqrt(sum(a**2 for a in np.meshgrid(*axes, indexing="ij"))), 1.0)
 
 
-def _middle(n: int, width: int) -> slice:
+def centre_of(n: int, width: int) -> slice:
     """`width` frequencies about zero."""
     start = n // 2 - width // 2
     return slice(start, start + width)
 
 
-def _checked(
-    owner: str, shape: Any, axes: int, acceleration: float, calibration: Any
+def checked_sampling(
+    owner: str, shape: Any, axes: int | None, acceleration: float, calibration: Any
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The shape, and the widths of the calibration region along the last `axes`."""
-    sizes = tuple(int(n) for n in shape)
-    if not sizes or min(sizes) < 1:
-        raise ShapeError(f"{owner} expected a shape of positive integers, got {tuple(shape)}")
-    given = (calibration,) * axes if np.ndim(calibration) == 0 else tuple(calibration)
-    widths = tuple(int(w) for w in given)
-    if len(widths) != axes or any(not 0 <= w <= n for w, n in zip(widths, sizes[-axes:], strict=True)):
+    """The shape, and the widths of the calibration region along the last `axes` (by default all)."""
+    sizes = check_sizes(shape, owner)
+    own = sizes if axes is None else sizes[-axes:]
+    widths = (calibration,) * len(own) if np.ndim(calibration) == 0 else tuple(calibration)
+    fit = len(widths) == len(own) and all(is_count(w, 0) and w <= n for w, n in zip(widths, own, strict=True))
+    if not fit:
         raise ParameterError(
-            f"{owner} expected a calibration region within {sizes[-axes:]}, got calibration={calibration!r}"
+            f"{owner} expected a calibration region of whole numbers within {own}, got calibration={calibration!r}"
         )
-    if not 1 <= acceleration <= math.prod(sizes[-axes:]):
+    if not isinstance(acceleration, numbers.Real) or not 1 <= acceleration <= math.prod(own):
         raise ParameterError(
-            f"{owner} expected an acceleration from 1 to {math.prod(sizes[-axes:])}, got {acceleration!r}"
+            f"{owner} expected an acceleration from 1 to {math.prod(own)}, got {acceleration!r}"
         )
-    return sizes, widths
+    return sizes, tuple(map(int, widths))

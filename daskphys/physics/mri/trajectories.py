@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from daskphys.errors import ParameterError, checks_keywords
+from daskphys.physics.checks import check_counts
 
 #: The golden angle of spokes that go both ways, in radians: 180° (√5 − 1) / 2, about 111.25°.
 GOLDEN = math.pi * (math.sqrt(5) - 1) / 2
@@ -48,7 +49,7 @@ def radial(spokes: int, samples: int, angles: Literal["golden", "uniform"] = "go
     >>> radial(2, 4, angles="uniform")[0, :, 1]
     array([-0.5 , -0.25,  0.  ,  0.25])
     """
-    _at_least_one("radial", spokes=spokes, samples=samples)
+    check_counts("radial", spokes=spokes, samples=samples)
     if angles not in ("golden", "uniform"):
         raise ParameterError(f"radial expected angles 'golden' or 'uniform', got {angles!r}")
     theta = np.arange(spokes) * (GOLDEN if angles == "golden" else math.pi / spokes)
@@ -82,7 +83,7 @@ def spiral(interleaves: int, samples: int, turns: float) -> np.ndarray:
     >>> k.shape, float(np.linalg.norm(k, axis=-1).max())
     ((4, 100, 2), 0.5)
     """
-    _at_least_one("spiral", interleaves=interleaves, samples=samples)
+    check_counts("spiral", interleaves=interleaves, samples=samples)
     if not isinstance(turns, numbers.Real) or not 0 < float(turns) < math.inf:
         raise ParameterError(f"spiral expected a positive number of turns, got {turns!r}")
     along = np.sqrt(np.linspace(0, 1, samples))
@@ -109,7 +110,7 @@ def kooshball(spokes: int, samples: int) -> np.ndarray:
     R. W. Chan, E. A. Ramsay, C. H. Cunningham and D. B. Plewes, "Temporal stability of adaptive 3D radial MRI using
     multidimensional golden means", Magn. Reson. Med. 61 (2009).
     """
-    _at_least_one("kooshball", spokes=spokes, samples=samples)
+    check_counts("kooshball", spokes=spokes, samples=samples)
     up, turn = (np.arange(spokes) * mean % 1.0 for mean in _MEANS)
     across = np.sqrt(1 - up**2)
     direction = np.stack(
@@ -136,7 +137,7 @@ def stack_of_stars(
     array of float64, shape (partitions, spokes, samples, 3)
         In cycles a sample, along the image's depth, height and width.
     """
-    _at_least_one("stack_of_stars", partitions=partitions)
+    check_counts("stack_of_stars", partitions=partitions)
     plane = radial(spokes, samples, angles)
     points = np.empty((partitions, *plane.shape[:-1], 3))
     points[..., 0], points[..., 1:] = _along(partitions)[:, None, None], plane
@@ -146,9 +147,3 @@ def stack_of_stars(
 def _along(samples: int) -> np.ndarray:
     """Positions on a line through the centre, in cycles a sample."""
     return (np.arange(samples) - samples // 2) / samples
-
-
-def _at_least_one(owner: str, **counts: Any) -> None:
-    for name, count in counts.items():
-        if not isinstance(count, numbers.Integral) or isinstance(count, bool) or count < 1:
-            raise ParameterError(f"{owner} expected {name} as an integer of at least 1, got {count!r}")

@@ -119,6 +119,12 @@ def check_seed(seed: Any, owner: str) -> int:
     return int(seed)
 
 
+def check_flag(model: NoiseModel, name: str) -> None:
+    """Refuse a field that is neither True nor False."""
+    if not isinstance(given := getattr(model, name), bool):
+        raise ParameterError(f"{type(model).__name__} expected {name} True or False, got {given!r}")
+
+
 def set_number(model: NoiseModel, name: str, *, positive: bool = False) -> None:
     """Make a field a float, or refuse one that is negative or not finite (or, if `positive`, zero)."""
     given = getattr(model, name)

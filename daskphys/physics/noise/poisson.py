@@ -8,7 +8,7 @@ import numpy as np
 
 from daskphys import backend
 from daskphys.errors import ParameterError
-from daskphys.physics.noise.model import NoiseModel, set_number
+from daskphys.physics.noise.model import NoiseModel, check_flag, set_number
 from daskphys.physics.value import value
 
 #: Rounding units of the largest measurement below which a negative one counts as zero: what FFTs leave of zero.
@@ -79,6 +79,8 @@ class PoissonNoise(CountedNoise):
 
     def __post_init__(self) -> None:
         set_number(self, "gain", positive=True)
+        check_flag(self, "normalize")
+        check_flag(self, "clip_positive")
 
     def _sampled(self, rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
         counts = self._counts(rng, y)
@@ -113,6 +115,7 @@ class PoissonGaussianNoise(CountedNoise):
     def __post_init__(self) -> None:
         set_number(self, "gain", positive=True)
         set_number(self, "sigma")
+        check_flag(self, "clip_positive")
 
     def _sampled(self, rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
         counts = self._counts(rng, y)

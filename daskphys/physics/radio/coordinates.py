@@ -14,10 +14,12 @@ from daskphys.errors import ParameterError, ShapeError
 _ROUNDED = 1 + 1e-6
 
 
-def real_array(given: Any, owner: str, name: str) -> Any:
-    """A parameter of finite real numbers; a Dask array is looked at where it is loaded."""
+def real_array(given: Any, owner: str, name: str, *, lazy: bool = False) -> Any:
+    """A parameter of finite real numbers; a Dask array, if it may be one, is looked at where it is loaded."""
     if doors.is_lazy(given):
-        return given
+        if lazy:
+            return given
+        raise ParameterError(f"{owner} expected {name} in memory, got a Dask array: compute them first")
     array = backend.as_parameter(doors.to_core(given), owner, name)
     xp = backend.namespace(array)
     if backend.is_complex(array):
@@ -27,9 +29,9 @@ def real_array(given: Any, owner: str, name: str) -> Any:
     return array
 
 
-def checked_uvw(given: Any, owner: str) -> Any:
+def checked_uvw(given: Any, owner: str, *, lazy: bool = False) -> Any:
     """uvw, shape (rows, 3)."""
-    uvw = real_array(given, owner, "uvw")
+    uvw = real_array(given, owner, "uvw", lazy=lazy)
     if uvw.ndim != 2 or uvw.shape[1] != 3 or uvw.shape[0] == 0:
         raise ShapeError(
             f"{owner} expected uvw of shape (rows, 3), one (u, v, w) for each baseline and time, got "
@@ -66,9 +68,9 @@ def checked_frequencies(given: Any, owner: str) -> Any:
     return frequencies
 
 
-def checked_weights(given: Any, owner: str, rows: int, channels: int | None) -> Any:
+def checked_weights(given: Any, owner: str, rows: int, channels: int | None, *, lazy: bool = False) -> Any:
     """Weights of each visibility, shape (rows,), or (rows, channels or 1) where there are channels."""
-    weights = real_array(given, owner, "weights")
+    weights = real_array(given, owner, "weights", lazy=lazy)
     shape = tuple(weights.shape)
     allowed = [(rows,)] if channels is None else [(rows, channels), (rows, 1), (rows,)]
     if shape not in allowed:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from daskphys import backend
-from daskphys.errors import ParameterError, ShapeError
+from daskphys.errors import ParameterError, ShapeError, checks_keywords
 from daskphys.physics.radio.coordinates import real_array
 from daskphys.physics.radio.gridder import LIGHT
 
 
+@checks_keywords
 def enu_to_equatorial(positions: Any, latitude: float) -> np.ndarray:
     """Positions (east, north, up) at a site as (X, Y, Z): X to the meridian, Y to the east, Z to the north pole.
 
@@ -24,10 +25,12 @@ def enu_to_equatorial(positions: Any, latitude: float) -> np.ndarray:
         Of the site, in radians.
     """
     east, north, up = _positions(positions, "enu_to_equatorial").T
-    sin, cos = np.sin(_angle(latitude, "latitude")), np.cos(float(latitude))
+    angle = _angle(latitude, "enu_to_equatorial", "latitude", np.pi / 2)
+    sin, cos = np.sin(angle), np.cos(angle)
     return np.stack([up * cos - north * sin, east, north * cos + up * sin], -1)
 
 
+@checks_keywords
 def itrf_to_equatorial(positions: Any, longitude: float | None = None) -> np.ndarray:
     """Geocentric positions (ITRF, ECEF) as (X, Y, Z) of the array's own meridian, which they are turned to.
 
@@ -39,11 +42,16 @@ def itrf_to_equatorial(positions: Any, longitude: float | None = None) -> np.nda
         Of the meridian that hour angles refer to, in radians, east positive; by default that of the mean position.
     """
     x, y, z = _positions(positions, "itrf_to_equatorial").T
-    turn = np.arctan2(y.mean(), x.mean()) if longitude is None else _angle(longitude, "longitude")
+    turn = (
+        np.arctan2(y.mean(), x.mean())
+        if longitude is None
+        else _angle(longitude, "itrf_to_equatorial", "longitude")
+    )
     sin, cos = np.sin(turn), np.cos(turn)
     return np.stack([x * cos + y * sin, y * cos - x * sin, z], -1)
 
 
+@checks_keywords
 def uv_coverage(
     antenna_positions: Any,
     hour_angles: Any,
@@ -81,7 +89,8 @@ def uv_coverage(
     ShapeError
         Fewer than two antennas, or positions or hour angles of another shape.
     ParameterError
-        NaN; a declination or latitude beyond the poles; a frequency that is not above 0.
+        NaN; a declination or latitude beyond the poles; hour angles beyond a whole turn, as those in degrees are; a
+        frequency that is not above 0.
 
     References
     ----------
@@ -101,13 +110,15 @@ def uv_coverage(
         xyz = _positions(antenna_positions, owner)
     else:
         _positions(antenna_positions, owner)
+        _angle(latitude, owner, "latitude", np.pi / 2)
         xyz = enu_to_equatorial(antenna_positions, latitude)
     hours = backend.to_numpy(real_array(hour_angles, owner, "hour_angles"))
     if hours.ndim != 1 or hours.size == 0:
         raise ShapeError(f"{owner} expected hour_angles of shape (times,), got {hours.shape}")
+    _angle(float(hours[np.abs(hours).argmax()]), owner, "hour angle")
     if len(xyz) < 2:
         raise ShapeError(f"{owner} expected at least two antennas, got {len(xyz)}")
-    delta = _angle(declination, "declination", np.pi / 2)
+    delta = _angle(declination, owner, "declination", np.pi / 2)
     first, second = np.triu_indices(len(xyz), 1)
     x, y, z = (xyz[first] - xyz[second]).T
     sin_h, cos_h = np.sin(hours)[:, None], np.cos(hours)[:, None]
@@ -124,10 +135,10 @@ def _positions(given: Any, owner: str) -> np.ndarray:
     return positions
 
 
-def _angle(given: Any, name: str, largest: float = 2 * np.pi) -> float:
+def _angle(given: Any, owner: str, name: str, largest: float = 2 * np.pi) -> float:
     if not isinstance(given, numbers.Real) or not abs(float(given)) <= largest * (1 + 1e-9):
         raise ParameterError(
-            f"expected a {name} of at most {largest:.4g} radians, got {given!r}: degrees are np.radians(…)"
+            f"{owner} expected the {name} within ±{largest:.4g} radians, got {given!r}: degrees are np.radians(…)"
         )
     return float(given)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from daskphys import backend, doors
-from daskphys.errors import ParameterError
+from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.normal import Diagonal
 from daskphys.physics.radio import coordinates
@@ -103,14 +103,17 @@ class Interferometry(JoinedPhysics):
 
     def __post_init__(self) -> None:
         owner = "Interferometry"
-        uvw, cell = coordinates.checked_uvw(self.uvw, owner), coordinates.checked_cell(self.cell_size, owner)
+        uvw, cell = (
+            coordinates.checked_uvw(self.uvw, owner, lazy=True),
+            coordinates.checked_cell(self.cell_size, owner),
+        )
         shape = coordinates.checked_shape(self.image_shape, owner)
         frequencies, weights = self.frequencies, self.weights
         if frequencies is not None:
             frequencies = coordinates.checked_frequencies(frequencies, owner)
         if weights is not None:
             channels = None if frequencies is None else int(frequencies.shape[0])
-            weights = coordinates.checked_weights(weights, owner, int(uvw.shape[0]), channels)
+            weights = coordinates.checked_weights(weights, owner, int(uvw.shape[0]), channels, lazy=True)
         if not doors.is_lazy(uvw):
             waves = 1.0 if frequencies is None else float(backend.to_numpy(frequencies).max()) / LIGHT
             uv = backend.to_numpy(uvw)[:, :2] * waves
@@ -177,7 +180,18 @@ class Interferometry(JoinedPhysics):
         ----------
         visibilities : array, shape (…, rows) or (…, rows, channels)
             Calibrated visibilities, of the sign that the class states.
+
+        Raises
+        ------
+        ShapeError
+            As many visibilities as A does not have.
         """
+        samples = self._samples
+        if tuple(np.shape(visibilities)[-len(samples) :]) != samples:
+            raise ShapeError(
+                f"{self!r}.measurement expected visibilities of shape (…, {', '.join(map(str, samples))}), got "
+                f"{tuple(np.shape(visibilities))}"
+            )
         self._check_here("weights")
         given = np.ones((len(self), 1)[: self.range_ndim]) if self.weights is None else self.weights
         roots = backend.namespace(given).sqrt(given / backend.size(self.image_shape))
@@ -213,6 +227,11 @@ class Interferometry(JoinedPhysics):
         weights = backend.to_numpy(self.weights)
         return float(weights.sum()) * (count / weights.size) / backend.size(self.image_shape)
 
-    def _summary(self) -> str:
+    @property
+    def _samples(self) -> tuple[int, ...]:
+        """The shape of a measurement."""
         rows = (len(self),)
-        return summary(self, rows if self.frequencies is None else (*rows, int(self.frequencies.shape[0])))
+        return rows if self.frequencies is None else (*rows, int(self.frequencies.shape[0]))
+
+    def _summary(self) -> str:
+        return summary(self, self._samples)

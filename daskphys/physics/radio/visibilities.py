@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from daskphys import backend
-from daskphys.errors import FallbackWarning, ShapeError
+from daskphys.errors import FallbackWarning, ShapeError, warn
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cost import Cost, fft_flops, nbytes
 from daskphys.physics.equals import first_equal
@@ -182,8 +181,7 @@ def _on_host(x: Any) -> np.ndarray:
 @functools.cache
 def _warn_of_gpu() -> None:
     """Say it once."""
-    warnings.warn(
+    warn(
         "radio interferometry is computed by ducc0 on the CPU: images on a GPU go there and back",
         FallbackWarning,
-        stacklevel=2,
     )

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from daskphys import backend
-from daskphys.errors import ParameterError
+from daskphys.errors import ParameterError, checks_keywords
 from daskphys.physics.radio import coordinates
 from daskphys.physics.radio.gridder import LIGHT
 
 
+@checks_keywords
 def natural_weights(uvw: Any, *, frequencies: Any = None, noise_weights: Any = None) -> np.ndarray:
     """The weights of least noise in the image: 1 / σ² of each visibility, or 1.
 
@@ -32,6 +33,7 @@ def natural_weights(uvw: Any, *, frequencies: Any = None, noise_weights: Any = N
     return _natural("natural_weights", uvw, frequencies, noise_weights)[1]
 
 
+@checks_keywords
 def uniform_weights(
     uvw: Any,
     cell_size: float,
@@ -50,6 +52,7 @@ def uniform_weights(
     return _ratio(w, density[cell]).reshape(shape)
 
 
+@checks_keywords
 def briggs_weights(
     uvw: Any,
     cell_size: float,

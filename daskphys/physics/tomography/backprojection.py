@@ -115,6 +115,7 @@ def fbp(A: Tomography, y: Any, filter: str = "ramp") -> Any:
     True
     """
     B, P = fbp_factors(A, filter)
+    A._domain_shape(tuple(np.shape(y)))  # an error of A, before one of the filter
     return B.A_adjoint(P(y))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, nearest
 from daskphys.physics.base import LinearPhysics
+from daskphys.physics.checks import is_count
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.tomography.projections import Projections
 from daskphys.physics.tomography.scan import PROJECTORS, Scan
@@ -126,7 +127,7 @@ class Tomography(JoinedPhysics):
                 f"{nearest(str(self.projector), known)}"
             )
         sizes = self.image_shape
-        if not isinstance(sizes, tuple | list) or len(sizes) != 2 or not all(map(_counts, sizes)):
+        if not isinstance(sizes, tuple | list) or len(sizes) != 2 or not all(map(is_count, sizes)):
             raise ParameterError(
                 f"Tomography expected image_shape as two positive integers (height, width), got {sizes!r}"
             )
@@ -179,7 +180,7 @@ class Tomography(JoinedPhysics):
             if fan:  # the shadow of the circle
                 width /= math.sqrt(1 - (self._radius / self.source_distance) ** 2)
             detectors = math.ceil(2 * width * enlarged / spacing - 1e-9)
-        elif not _counts(detectors):
+        elif not is_count(detectors):
             raise ParameterError(f"Tomography expected detectors as a positive integer, got {detectors!r}")
         return {"detector_spacing": spacing, "detectors": int(detectors)}
 
@@ -225,10 +226,6 @@ class Tomography(JoinedPhysics):
     def _summary(self) -> str:
         sizes = "×".join(map(str, self.image_shape))
         return f"{len(self)} angles of {sizes}, {self.detectors} detectors, {self.geometry}"
-
-
-def _counts(n: Any) -> bool:
-    return isinstance(n, numbers.Integral) and not isinstance(n, bool) and int(n) > 0
 
 
 def _length(name: str, given: Any, least: float | None = None) -> float:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 import numpy as np
 
 from daskphys.errors import ParameterError, ShapeError, checks_keywords, describe
+from daskphys.physics.checks import is_count
 from daskphys.physics.tomography.operator import Tomography
 
 #: The phantom of Shepp and Logan with the contrast of Toft: value, half axes a and b, centre x and y, degrees from x to a;
@@ -58,13 +58,13 @@ def shepp_logan(size: int, ellipses: Any = SHEPP_LOGAN) -> np.ndarray:
     >>> x.shape, float(x.max()), float(x[32, 32].round(3))
     ((64, 64), 1.0, 0.2)
     """
-    if not isinstance(size, numbers.Integral) or isinstance(size, bool) or int(size) < 1:
+    if not is_count(size):
         raise ParameterError(f"shepp_logan expected a positive integer size, got {size!r}")
     n = int(size)
     places = (2 * (np.arange(n * _SAMPLES) + 0.5) / _SAMPLES - n) / n
     x, y = places[None, :], -places[:, None]
     image = np.zeros((n * _SAMPLES, n * _SAMPLES))
-    for value, a, b, x0, y0, degrees in _checked(ellipses):
+    for value, a, b, x0, y0, degrees in _checked(ellipses, "shepp_logan"):
         c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
         u, v = (c * (x - x0) + s * (y - y0)) / a, (c * (y - y0) - s * (x - x0)) / b
         image += value * (u * u + v * v <= 1)
@@ -100,7 +100,7 @@ def ellipse_sinogram(A: Tomography, ellipses: Any = SHEPP_LOGAN) -> np.ndarray:
     points, directions = A.scan.rays(A.angles)
     half = A.pixel_size * A.image_shape[1] / 2
     total = np.zeros(points.shape[:2])
-    for value, a, b, x0, y0, degrees in _checked(ellipses):
+    for value, a, b, x0, y0, degrees in _checked(ellipses, "ellipse_sinogram"):
         c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
         to_circle = np.array([[c, -s], [s, c]]) / (half * np.array([a, b]))
         p, d = (points - half * np.array([x0, y0])) @ to_circle, directions @ to_circle
@@ -109,10 +109,18 @@ def ellipse_sinogram(A: Tomography, ellipses: Any = SHEPP_LOGAN) -> np.ndarray:
     return total
 
 
-def _checked(ellipses: Any) -> np.ndarray:
-    table = np.asarray(ellipses, dtype=float)
+def _checked(ellipses: Any, owner: str) -> np.ndarray:
+    try:
+        table = np.asarray(ellipses, dtype=float)
+    except (TypeError, ValueError):
+        table = np.empty(0)
     if table.ndim != 2 or table.shape[1] != 6:
+        got = f"an array of shape {table.shape}" if table.size else repr(ellipses)
         raise ShapeError(
-            f"expected ellipses of six numbers each (value, a, b, x, y, degrees), got an array of shape {table.shape}"
+            f"{owner} expected ellipses of six numbers each (value, a, b, x, y, degrees), got {got}"
+        )
+    if not np.isfinite(table).all() or (table[:, 1:3] <= 0).any():
+        raise ParameterError(
+            f"{owner} expected ellipses of finite numbers with half axes above 0, got {table.tolist()}"
         )
     return table
