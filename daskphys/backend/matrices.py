@@ -118,9 +118,9 @@ def _sparse(form: str, data: Array, indices: Array, indptr: Array, shape: tuple[
 
 
 def _by_columns(matrix: Any, x: Array) -> Array:
-    """The product with each row of `x`; many go through the matrix together, always as columns.
+    """The product with each row of `x`; many go through the matrix together, as columns.
 
-    A single vector has a routine of its own, whose bits may be others.
+    A single column has a routine of its own in SciPy, which adds in the same order.
     """
     xp = namespace(x)
     out = xp.empty((len(x), matrix.shape[0]), dtype=x.dtype)

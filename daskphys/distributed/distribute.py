@@ -135,6 +135,8 @@ def distribute(
         raise ParameterError(
             f"distribute expected a DistributedContext, got {describe(ctx)}: write DistributedContext(client=…)"
         )
+    if isinstance(A, Distributed | DistributedJoined | DistributedBlockDiagonal):
+        raise ParameterError(f"distribute expected an operator that is not distributed yet, got {A!r}")
     if isinstance(A, Joined | BlockDiagonal | Adjoint) and (
         parameters is not None or num_operators not in (None, *([] if isinstance(A, Adjoint) else [len(A)]))
     ):
@@ -143,7 +145,7 @@ def distribute(
             f"beside it: give these with a factory alone"
         )
     if isinstance(A, Adjoint):
-        return distribute(A.parent, ctx, chunks=chunks, replicas=replicas).H
+        return distribute(A.parent, ctx, chunks=chunks, replicas=replicas).H.with_noise(A.noise_model)
     if isinstance(A, BlockDiagonal):
         return placed(A, ctx, chunks, replicas)
     if isinstance(A, Joined):

@@ -23,22 +23,38 @@ class Facts:
     nbytes: int
     noise_models: tuple[NoiseModel | None, ...]  # one a sensor
     makes_complex: bool  # whether a real image has complex measurements
+    gives_real: bool  # whether a complex image has real ones
+    sums_complex: bool  # whether Aᴴ y is complex for a real y
     of_real_images: bool
     linear: bool
+
+    def result_dtype(self, dtype: str) -> str:
+        """The widest dtype of the sensors' A x for x of `dtype`."""
+        if self.gives_real:
+            return backend.real_name(dtype)
+        return backend.complex_name(dtype) if self.makes_complex else dtype
 
     def sum_dtype(self, dtype: str) -> str:
         """The dtype of Aᴴ y for y of `dtype`."""
         if self.of_real_images:
             return backend.real_name(dtype)
-        return backend.complex_name(dtype) if self.makes_complex else dtype
+        return backend.complex_name(dtype) if self.sums_complex else dtype
 
     @classmethod
     def of(cls, block: Stacked) -> Facts:
-        wide = block._result_dtype("float32") != "float32"
-        models = tuple(sensor.noise_model for sensor in block)
-        ndim, nbytes, linear = block.domain_ndim, block.nbytes, isinstance(block, LinearPhysics)
+        linear = isinstance(block, LinearPhysics)
+        sums = block._adjoint_dtype("float32") if isinstance(block, LinearPhysics) else "float32"
         return cls(
-            block.transform, block.normal_kind, ndim, nbytes, models, wide, block.of_real_images, linear
+            transform=block.transform,
+            normal_kind=block.normal_kind,
+            domain_ndim=block.domain_ndim,
+            nbytes=block.nbytes,
+            noise_models=tuple(sensor.noise_model for sensor in block),
+            makes_complex=block._result_dtype("float32") != "float32",
+            gives_real=block.gives_real,
+            sums_complex=sums != "float32",
+            of_real_images=block.of_real_images,
+            linear=linear,
         )
 
     def joined(self, other: Facts) -> Facts:
@@ -49,6 +65,8 @@ class Facts:
             self.nbytes + other.nbytes,
             self.noise_models + other.noise_models,
             self.makes_complex or other.makes_complex,
+            self.gives_real and other.gives_real,
+            self.sums_complex or other.sums_complex,
             self.of_real_images or other.of_real_images,
             self.linear and other.linear,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +38,7 @@ def recipe_of(
     elif callable(physics):
         arrays = Parameters.of(parameters)
         n = arrays.sensors() if arrays.arrays and num_operators is None else num_operators
-        if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        if not isinstance(n, numbers.Integral) or isinstance(n, bool) or n < 1:
             raise ParameterError(
                 f"distribute(factory) expected num_operators, how many times to call it, got {num_operators!r}"
             )
@@ -45,7 +46,7 @@ def recipe_of(
             raise ParameterError(
                 f"distribute got parameters of {arrays.sensors()} sensors and num_operators={n}"
             )
-        return FactoryRecipe(Makers(physics, arrays, get if arrays.lazy else None), n)
+        return FactoryRecipe(Makers(physics, arrays, get if arrays.lazy else None), int(n))
     else:
         raise ParameterError(
             f"distribute expected a stack, a list of operators or a factory, got {describe(physics)}"

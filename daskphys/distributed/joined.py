@@ -17,7 +17,7 @@ from daskphys.distributed.physics import DistributedPhysics
 from daskphys.distributed.plan import Plan
 from daskphys.distributed.recipes import FactoryRecipe, Recipe, StackRecipe
 from daskphys.distributed.report import Report
-from daskphys.errors import ParameterError, checks_keywords
+from daskphys.errors import checks_keywords
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.parts import Joined, JoinedStack
@@ -136,8 +136,6 @@ class PartFactory:
 
 def parts_recipe(A: Joined, get: Any) -> Recipe:
     """The recipe of the parts of an operator with a sensor axis; `get` computes on the cluster."""
-    if isinstance(A, DistributedJoined):
-        raise ParameterError(f"distribute expected an operator that is not distributed yet, got {A!r}")
     axes: Mapping[str, int] = A.sensor_fields if isinstance(A, JoinedPhysics) else {}
     if not any(isinstance(getattr(A, name), da.Array) for name in axes):
         return StackRecipe(A.parts)

@@ -136,7 +136,7 @@ class Distributed(Planned, Physics):
         return self.recipe.range_shape(shape)
 
     def _result_dtype(self, dtype: str) -> str:
-        return backend.complex_name(dtype) if self.holding.facts.makes_complex else dtype
+        return self.holding.facts.result_dtype(dtype)
 
     @property
     def transform(self) -> Transform:

@@ -51,7 +51,8 @@ def apply(operator: Any, value: Any) -> Any:
     if isinstance(operator, DistributedGram):
         operator.check_method()
     if isinstance(operator, Noisy):
-        return noise.added(operator.parent, apply(operator.parent, value), operator.seeds)
+        physics = operator.parent
+        return noise.added(physics, apply(physics, value), operator.seeds, split(physics, value))
     if operator.of_real_images and backend.is_complex(value):
         value = value.real  # of another product: the door takes real ones alone
     match operator:  # an operator with a sensor axis of its own is the stack of its parts

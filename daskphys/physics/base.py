@@ -198,7 +198,8 @@ class Adjoint(algebra.AdjointHooks, LinearPhysics):
     @property
     def H(self) -> LinearPhysics:
         """The operator whose adjoint this is."""
-        if self.parent.__dict__.get("_adjoint_view", _nothing)() is None:
+        # With noise it is not what A.H is.
+        if self.noise_model is None and self.parent.__dict__.get("_adjoint_view", _nothing)() is None:
             self.parent.__dict__["_adjoint_view"] = weakref.ref(self)
         return self.parent
 

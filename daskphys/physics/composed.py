@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Self
+from typing import Any
 
 from daskphys import backend
-from daskphys.errors import ShapeError
 from daskphys.physics.algebracost import ComposedCost
 from daskphys.physics.cache import derived
 from daskphys.physics.convolution import Convolution, product, upsampled
 from daskphys.physics.hooks import Hooks
-from daskphys.physics.noise.model import NoiseModel, Seeds
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.polyphase import coarse
+from daskphys.physics.product import Product
 from daskphys.physics.spaces import Images, Sensors, check_real, of_reals, shape_of
 from daskphys.physics.transform import After, Plain, Transform, as_pair
 
 
-class ComposedHooks(ComposedCost):
+class ComposedHooks(Product, ComposedCost):
     """``left @ right``: first `right`, then `left`.
 
     Where both are samples of circular convolutions, the product is one, and it is computed as one where an FFT is.
@@ -28,22 +27,16 @@ class ComposedHooks(ComposedCost):
     right: Hooks
 
     def __post_init__(self) -> None:
-        if isinstance(self.left.domain, Images) != isinstance(self.right.range, Images):
-            raise ShapeError(
-                f"{self.left!r} @ {self.right!r}: the left operator does not take what the right one gives (one "
-                f"array, or one a sensor)"
-            )
+        super().__post_init__()
         check_real(self.left, self.right)
 
     @property
     def domain(self) -> Images | Sensors:
-        space = self.right.domain.widened(self.left.domain.ndim - self.right.range.ndim, self)
-        return of_reals(space, self.of_real_images)
+        return of_reals(super().domain, self.of_real_images)
 
     @property
     def range(self) -> Images | Sensors:
-        space = self.left.range.widened(self.right.range.ndim - self.left.domain.ndim, self)
-        return of_reals(space, self.gives_real)
+        return of_reals(super().range, self.gives_real)
 
     def _forward(self, x: Any) -> Any:
         if self.convolution is not None and (backend.on_gpu(x) or self._in_one(shape_of(x))):
@@ -55,26 +48,6 @@ class ComposedHooks(ComposedCost):
             return self.transform.lower(self._adjoint_to(y, shape, self.transform), shape)
         return self.right._adjoint(self.left._adjoint(y, self.right._range_shape(shape)), shape)
 
-    # The noise of a stack on the left is its sensors'.
-
-    @property
-    def _noise_models(self) -> tuple[NoiseModel | None, ...]:
-        return super()._noise_models or (() if isinstance(self.range, Images) else self.left._noise_models)
-
-    @property
-    def _seed(self) -> int | None:
-        return self.left._seed
-
-    def _noisy(self, x: Any, seeds: Seeds) -> Any:
-        if isinstance(self.range, Images):
-            return super()._noisy(x, seeds)
-        return self.left._noisy(self.right._forward(x), seeds)
-
-    def with_noise(self, noise_model: NoiseModel | None) -> Self:
-        if isinstance(self.range, Images):
-            return super().with_noise(noise_model)
-        return self._with({"left": self.left.with_noise(noise_model)})
-
     def _gram(self, x: Any) -> Any:
         """Rᴴ (LᴴL) R x, where LᴴL is one merged value: it may cost less than L and Lᴴ."""
         if self.convolution is not None or self.left.normal_kind is None:
@@ -82,15 +55,8 @@ class ComposedHooks(ComposedCost):
         between = self.right._forward(x)
         return self.right._adjoint(self.left._normal(shape_of(between))._forward(between), shape_of(x))
 
-    def _range_shape(self, shape: Any) -> Any:
-        between = self.right._range_shape(shape)
-        return self.left._range_shape(self.left.domain.shape(between))
-
     def _domain_shape(self, shape: Any) -> Any:
         return self.right._domain_shape(self.left._domain_shape(shape))
-
-    def _result_dtype(self, dtype: str) -> str:
-        return self.left._result_dtype(self.right._result_dtype(dtype))
 
     def _adjoint_dtype(self, dtype: str) -> str:
         return self.right._adjoint_dtype(self.left._adjoint_dtype(dtype))
@@ -155,6 +121,3 @@ class ComposedHooks(ComposedCost):
         if isinstance(transform.then, Plain):
             return self.left._adjoint(y, between)
         return self.left._adjoint_to(y, between, transform.then)
-
-    def __repr__(self) -> str:
-        return f"{self.left!r} @ {self.right!r}"

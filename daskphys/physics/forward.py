@@ -74,8 +74,8 @@ class Forward(Value, abc.ABC):
 
     @property
     def _seed(self) -> int | None:
-        """The seed of noise models without their own."""
-        return None
+        """The seed of noise models without their own: of what is made of a distributed operator, its cluster's."""
+        return next((seed for part in self._made_of() if (seed := part._seed) is not None), None)
 
     def _noisy(self, x: Any, seeds: Seeds) -> Any:
         """A x with the noise of one call."""
@@ -166,11 +166,16 @@ class Forward(Value, abc.ABC):
 
     def _distant(self) -> Iterator[Any]:
         """The operators of which this one is made whose products are calls to other machines."""
+        for part in self._made_of():
+            yield from part._distant()
+
+    def _made_of(self) -> Iterator[Forward]:
+        """The operators of which this one is made."""
         for name, field in vars(self).items():
             if not name.startswith("_"):
                 for item in field if isinstance(field, tuple) else (field,):
                     if isinstance(item, Forward):
-                        yield from item._distant()
+                        yield item
 
     # The two sides.
 

@@ -63,7 +63,8 @@ def largest_eigenvalue(operator: Hooks, shape: Any, rtol: float) -> float:
     many = isinstance(shape[0], tuple)
     start: Any = Measurements(map(draw, shape)) if many else draw(shape)
     if gram_dtype(operator, "float64") != "float64":
-        start = start + 0j
+        # Both parts: where A takes a real part, AᴴA takes a real image to other ones than an imaginary one.
+        start = start + 1j * (Measurements(map(draw, shape)) if many else draw(shape))
     solution = operator._solve(Lanczos(rtol), None, shape, start)
     if not solution.converged:
         warn(

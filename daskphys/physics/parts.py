@@ -186,11 +186,6 @@ class Joined(LinearPhysics):
             self.parts._noised(x, JoinedNoise(seeds, model, repr(self), firsts, -self.sensor_axis))
         )
 
-    @property
-    def _seed(self) -> int | None:
-        seed: int | None = self.parts._seed
-        return seed
-
     # -- what they cost --------------------------------------------------------------------------------------
 
     def _cost(self, shape: Any, dtype: str) -> Cost:

@@ -9,6 +9,7 @@ from daskphys.errors import NotLinearError, ParameterError, ShapeError, checks_k
 from daskphys.physics.forward import Forward
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.noise.model import Seeds
+from daskphys.physics.product import Product
 from daskphys.physics.spaces import Cotangents, Images, Sensors
 from daskphys.physics.value import value
 
@@ -263,38 +264,14 @@ class Vjp(Physics):
 
 
 @value
-class Chained(Physics):
+class Chained(Product, Physics):
     """The product of two operators that are not both linear, made by ``A @ B``."""
 
     left: Physics
     right: Physics
-
-    def __post_init__(self) -> None:
-        if isinstance(self.left.domain, Images) != isinstance(self.right.range, Images):
-            raise ShapeError(
-                f"{self.left!r} @ {self.right!r}: the left operator does not take what the right one gives (one "
-                f"array, or one a sensor)"
-            )
-
-    @property
-    def domain(self) -> Images | Sensors:
-        return self.right.domain.widened(self.left.domain.ndim - self.right.range.ndim, self)
-
-    @property
-    def range(self) -> Images | Sensors:
-        return self.left.range.widened(self.right.range.ndim - self.left.domain.ndim, self)
 
     def _forward(self, x: Any) -> Any:
         return self.left._forward(self.right._forward(x))
 
     def _vjp(self, x: Any, v: Any) -> Any:
         return self.right._vjp(x, self.left._vjp(self.right._forward(x), v))
-
-    def _range_shape(self, shape: Any) -> Any:
-        return self.left._range_shape(self.left.domain.shape(self.right._range_shape(shape)))
-
-    def _result_dtype(self, dtype: str) -> str:
-        return self.left._result_dtype(self.right._result_dtype(dtype))
-
-    def __repr__(self) -> str:
-        return f"{self.left!r} @ {self.right!r}"

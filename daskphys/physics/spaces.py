@@ -126,7 +126,10 @@ class Sensors:
             )
         if len(kinds) > 1 and all(hasattr(a, "astype") or backend.is_array(a) for a in checked):
             # Real ones among complex ones: their sum is complex.
-            return checked.map(lambda a: backend.astype(a, backend.complex_name(backend.dtype_name(a))))
+            return Measurements(
+                a if space.real else backend.astype(a, backend.complex_name(backend.dtype_name(a)))
+                for space, a in zip(self.spaces, checked, strict=True)
+            )
         return checked
 
 

@@ -63,7 +63,9 @@ def gram_dtype(operator: Any, dtype: str) -> str:
     if operator.of_real_images:
         return backend.real_name(dtype)
     kind = operator.normal_kind
-    return str(operator._result_dtype(dtype) if kind is None else kind.result_dtype(dtype))
+    if kind is not None:
+        return str(kind.result_dtype(dtype))
+    return str(operator._adjoint_dtype(operator._result_dtype(dtype)))
 
 
 def check_finite(value: Any, owner: str, name: str) -> None:

@@ -8,7 +8,18 @@ import sensors
 from sensors import Coils, Pairs
 
 from daskphys.distributed import DistributedContext, distribute
-from daskphys.physics import Blur, GaussianNoise, PoissonNoise, SaltPepperNoise, gaussian_blur, stack
+from daskphys.physics import (
+    Blur,
+    GaussianNoise,
+    Identity,
+    PhaseRetrieval,
+    PoissonNoise,
+    SaltPepperNoise,
+    block_diagonal,
+    gaussian_blur,
+    hstack,
+    stack,
+)
 
 K = gaussian_blur(1.0)
 X = np.random.default_rng(0).random((2, 24, 20), dtype=np.float32)
@@ -68,9 +79,18 @@ def test_the_seed_of_the_context_holds_where_no_other_does(threads):
             same(D(X), expected)
             same(D(X, seed=3), A(X, seed=3))
         joined = distribute(Coils(np.ones((3, 24, 20)), noise_model=GaussianNoise()), ctx)
-        np.testing.assert_array_equal(joined(X), joined(X, seed=7))
+        back = joined.H.with_noise(GaussianNoise())
+        for made, x in ((joined, X), (joined @ PhaseRetrieval(Identity()), X), (back, joined.A(X))):
+            np.testing.assert_array_equal(made(x), made(x, seed=7))
+        blocks = distribute(block_diagonal(A[0], A[0]), ctx)
+        same(blocks([X, X]), blocks([X, X], seed=7))
     D = distribute(A, threads)
     assert not np.array_equal(D(X)[0], D(X)[0])
+
+
+def test_the_noise_of_an_adjoint(threads):
+    B = hstack(Blur(K), Blur(K)).with_noise(GaussianNoise())
+    np.testing.assert_array_equal(distribute(B, threads)([X, X], seed=1), B([X, X], seed=1))
 
 
 @pytest.mark.parametrize("kind", [Coils, Pairs])

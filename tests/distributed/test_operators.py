@@ -31,7 +31,16 @@ from daskphys.errors import (
 )
 from daskphys.markup import span
 from daskphys.pairwise import Partial
-from daskphys.physics import Blur, LinearPhysics, Measurements, StackedPhysics, gaussian_blur, stack, value
+from daskphys.physics import (
+    Blur,
+    LinearPhysics,
+    Measurements,
+    StackedPhysics,
+    block_diagonal,
+    gaussian_blur,
+    stack,
+    value,
+)
 
 
 @value
@@ -124,6 +133,10 @@ def test_other_refusals(threads: DistributedContext, blurs: StackedPhysics) -> N
     for n in (True, 0, 2.0):
         with pytest.raises(ParameterError, match=rf"expected num_operators, .*, got {n}$"):
             distribute(lambda i: Blur(np.ones((3, 3))), threads, num_operators=n)
+    assert len(distribute(lambda i: blurs[i], threads, num_operators=np.int64(2))) == 2  # type: ignore[call-overload]
+    for again in (blurs, block_diagonal(blurs[0]), blurs.H):
+        with pytest.raises(ParameterError, match="not distributed yet"):
+            distribute(distribute(again, threads), threads)
     with pytest.raises(ParameterError, match="7 operators"):
         distribute(blurs, threads, num_operators=6)
     with pytest.raises(ParameterError, match=r"num_operators.*got True"):

@@ -23,10 +23,12 @@ from daskphys.physics import (
     LaplaceNoise,
     MatrixOperator,
     NoiseModel,
+    PhaseRetrieval,
     PoissonGaussianNoise,
     PoissonNoise,
     SaltPepperNoise,
     UniformNoise,
+    block_diagonal,
     gaussian_blur,
     stack,
     value,
@@ -270,6 +272,13 @@ def test_what_depends_on_the_measurement_needs_whole_axes():
         A(da.from_array(X, chunks=(2, 13, 20)))
 
 
+def test_lazily_what_depends_on_the_measurement_of_a_sensor_axis():
+    """Parts are chunks of the measurement, which the image's are not."""
+    J = Pairs(np.random.default_rng(0).uniform(0.5, 1.5, (5, 40, 50)))
+    A = (Identity(2.0) @ J).with_noise(PoissonNoise(0.1))
+    np.testing.assert_array_equal(A(da.from_array(X, chunks=(1, 40, 50)), seed=1).compute(), A(X, seed=1))
+
+
 def test_arrays_of_other_libraries():
     torch = pytest.importorskip("torch")
     for model in REAL:
@@ -317,6 +326,23 @@ def test_which_operators_have_the_noise():
     np.testing.assert_array_equal(back(y, seed=1)[1], back.A(y)[1])
     assert not np.array_equal(back(y, seed=1)[0], back.A(y)[0])
     assert back.with_noise(None)(y) is not None
+
+
+def test_an_adjoint_with_noise_is_another_than_the_operators_own():
+    A = Blur(gaussian_blur(1.3))
+    noisy = A.H.with_noise(GaussianNoise(1.0))
+    assert noisy.H is A
+    assert A.H.noise_model is None
+    np.testing.assert_array_equal(A.H(X), A.A_adjoint(X))
+
+
+def test_blocks_keep_their_noise_after_what_is_not_linear():
+    B = block_diagonal(Identity(noise_model=GaussianNoise()), Identity())
+    C = B @ stack(PhaseRetrieval(Identity()), PhaseRetrieval(Identity()))
+    for made, expected in zip(C(X, seed=1), B(list(C.A(X)), seed=1), strict=True):
+        np.testing.assert_array_equal(made, expected)
+    with raises(ParameterError, "has no noise"):
+        C.with_noise(None)(X, seed=1)
 
 
 def test_noise_is_part_of_the_value():

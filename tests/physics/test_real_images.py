@@ -1,5 +1,6 @@
 """Operators with complex measurements on real images."""
 
+import dask.array as da
 import numpy as np
 import pytest
 from cases import raises
@@ -8,7 +9,7 @@ from sensors import Coils, PhasedCoils
 
 from daskphys import optim
 from daskphys.errors import DtypeError
-from daskphys.physics import Blur, Diagonal, OfRealImages, gaussian_blur, stack
+from daskphys.physics import Blur, Diagonal, Measurements, OfRealImages, block_diagonal, gaussian_blur, stack
 from daskphys.testing import check_physics
 
 SIZES = (5, 4)
@@ -53,6 +54,28 @@ def test_the_adjoint_as_an_operator_takes_the_real_part(rng):
     assert np.vdot(B(y), x).real == pytest.approx(np.vdot(y, B.A_adjoint(x)).real)
     C = (2j * Diagonal(np.ones(SIZES))) @ FOURIER.H
     assert np.vdot(C(y), x).real == pytest.approx(np.vdot(y, C.A_adjoint(x)).real)
+
+
+def test_norms_of_what_takes_a_real_part(rng):
+    """Against the largest singular value of the real matrix between real and imaginary parts."""
+    weights = rng.standard_normal(4) * np.array([1, 1, 1j, 5j])  # the largest one is of an imaginary image
+    A = OfRealImages(Diagonal(weights))
+    for B in (A.H, stack(A.H, 2 * A.H), stack(A.H, Diagonal(np.ones(4))), A.H @ Diagonal(weights)):
+        rows = []
+        for x in (*np.eye(4), *(1j * np.eye(4))):
+            y = B(x.astype(complex))
+            rows.append(split(np.concatenate([*y]) if isinstance(y, Measurements) else y))
+        assert B.compute_norm((4,)) == pytest.approx(np.linalg.norm(rows, 2))
+        x = rng.standard_normal(4)
+        made = B.A_adjoint_A(da.from_array(x))
+        assert made.dtype == made.compute().dtype == B.A_adjoint_A(x).dtype == np.complex128
+
+
+def test_beside_complex_images_real_ones_stay_real(rng):
+    B = block_diagonal(OfRealImages(Diagonal(np.array([1j, 2]))), Diagonal(np.ones(3)))
+    x = [rng.random(2), rng.random(3) + 1j]
+    assert [a.dtype for a in B.A_adjoint_A(x)] == [np.float64, np.complex128]
+    assert [a.dtype for a in B.A_adjoint_A([da.from_array(a) for a in x])] == [np.float64, np.complex128]
 
 
 def test_real_and_complex_images_do_not_mix():

@@ -1,0 +1,60 @@
+"""What products of two operators have in common, whether both are linear or not."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from daskphys.errors import ShapeError
+from daskphys.physics.forward import Forward
+from daskphys.physics.noise.model import NoiseModel, Seeds
+from daskphys.physics.spaces import Images, Sensors
+
+
+class Product(Forward):
+    """``left @ right``: first `right`, then `left`, which has the noise."""
+
+    left: Any
+    right: Any
+
+    def __post_init__(self) -> None:
+        if isinstance(self.left.domain, Images) != isinstance(self.right.range, Images):
+            raise ShapeError(
+                f"{self.left!r} @ {self.right!r}: the left operator does not take what the right one gives (one "
+                f"array, or one a sensor)"
+            )
+
+    @property
+    def domain(self) -> Images | Sensors:
+        space: Images | Sensors = self.right.domain
+        return space.widened(self.left.domain.ndim - self.right.range.ndim, self)
+
+    @property
+    def range(self) -> Images | Sensors:
+        space: Images | Sensors = self.left.range
+        return space.widened(self.right.range.ndim - self.left.domain.ndim, self)
+
+    def _range_shape(self, shape: Any) -> Any:
+        between = self.right._range_shape(shape)
+        return self.left._range_shape(self.left.domain.shape(between))
+
+    def _result_dtype(self, dtype: str) -> str:
+        return str(self.left._result_dtype(self.right._result_dtype(dtype)))
+
+    # The noise of sensors on the left is their own.
+
+    @property
+    def _noise_models(self) -> tuple[NoiseModel | None, ...]:
+        return super()._noise_models or (() if isinstance(self.range, Images) else self.left._noise_models)
+
+    def _noisy(self, x: Any, seeds: Seeds) -> Any:
+        if isinstance(self.range, Images):
+            return super()._noisy(x, seeds)
+        return self.left._noisy(self.right._forward(x), seeds)
+
+    def with_noise(self, noise_model: NoiseModel | None) -> Self:
+        if isinstance(self.range, Images):
+            return super().with_noise(noise_model)
+        return self._with({"left": self.left.with_noise(noise_model)})
+
+    def __repr__(self) -> str:
+        return f"{self.left!r} @ {self.right!r}"
