@@ -128,8 +128,7 @@ class PartFactory:
             name: backend.namespace(own).moveaxis(own[:n], 0, axis)
             for (name, axis), own in zip(self.axes.items(), parameters, strict=True)
         }
-        known, kind = self.operator._fields(), type(self.operator)
-        made: Any = kind(**{**known, **fields})  # which checks what was loaded
+        known, made = self.operator._fields(), self.operator._loaded(fields)
         # Of what all parts have in common they have one array, not a copy each.
         return made._with({name: own for name, own in known.items() if name not in fields})._together()
 

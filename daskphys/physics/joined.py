@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.parts import Joined
@@ -60,6 +60,10 @@ class JoinedPhysics(Joined):
     @abc.abstractmethod
     def _together(self) -> LinearPhysics:
         """The operator of all the sensors of this value; its range has the sensor axis, by rule first: `sensor_axis`."""
+
+    def _loaded(self, fields: Mapping[str, Any]) -> Self:
+        """A part whose parameters along the sensor axis were loaded on a worker, which checks them as the whole's are."""
+        return type(self)(**{**self._fields(), **fields})
 
     def __len__(self) -> int:
         name, axis = next(iter(self.sensor_fields.items()))

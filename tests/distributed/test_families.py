@@ -80,3 +80,21 @@ def test_visibilities_whose_coordinates_the_client_does_not_hold(processes, rng)
     y = A(x)
     np.testing.assert_array_equal(D(x), y)
     np.testing.assert_array_equal(D.A_adjoint(y), A.A_adjoint(y))
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_visibilities_of_which_a_whole_run_is_flagged(threads, rng, held):
+    uvw, weights = rng.uniform(-200, 200, (40_000, 3)), np.repeat([0.0, 1.0], 20_000)
+    A = Interferometry(uvw, 1e-3, (24, 20), weights=weights)
+    given = weights if held else da.from_array(weights, chunks=9_000)
+    D = distribute(
+        Interferometry(da.from_array(uvw, chunks=(7_000, 3)), 1e-3, (24, 20), weights=given), threads
+    )
+    x = rng.random((24, 20))
+    y = A(x)
+    assert not y[:20_000].any()
+    np.testing.assert_array_equal(D(x), y)
+    np.testing.assert_array_equal(D.A_adjoint_A(x), A.A_adjoint_A(x))
+    wrong = Interferometry(da.from_array(uvw), 1e-3, (24, 20), weights=-weights[::-1] + da.zeros(40_000))
+    with raises(ParameterError, "weights that are not negative", "-1"):
+        distribute(wrong, threads)(x)

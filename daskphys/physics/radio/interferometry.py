@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
@@ -58,7 +59,8 @@ class Interferometry(JoinedPhysics):
         uvw that is not (rows, 3) or empty, weights of another number, another image, other visibilities.
     ParameterError
         NaN; |u| or |v| beyond 1 / (2 cell_size), Nyquist's limit; an image that reaches below the horizon while w is
-        not 0; weights that are negative or all zero; frequencies that are not above 0; an `eps` out of range.
+        not 0; weights that are negative or, where they are in memory, all zero; frequencies that are not above 0; an
+        `eps` out of range.
     DtypeError
         A complex image: the adjoint is a real part.
     MissingDependencyError
@@ -147,6 +149,14 @@ class Interferometry(JoinedPhysics):
         channels = 1 if self.frequencies is None else int(self.frequencies.shape[0])
         about = max(1, max(_TOGETHER, pixels if self.wterm else pixels // 2) // channels)
         return -(-len(self) // max(1, round(len(self) / about)))
+
+    def _loaded(self, fields: Mapping[str, Any]) -> Self:
+        """A run of rows; one of which all are flagged has weights that are all zero, as the whole may not have."""
+        weights = fields.get("weights")
+        if weights is None or bool(backend.namespace(weights).any(weights != 0)):
+            return super()._loaded(fields)
+        made = super()._loaded({**fields, "weights": weights + 1})
+        return made._with({"weights": backend.lock(made.weights - 1)})
 
     def _together(self) -> Visibilities:
         self._check_here("uvw", "weights")
