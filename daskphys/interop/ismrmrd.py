@@ -11,8 +11,9 @@ import numpy as np
 
 from daskphys.errors import MissingDependencyError, ParameterError
 
-#: Acquisitions that are no samples of the image: noise, navigators, phase correction, feedback, dummies.
-_OTHER = (19, 23, 24, 26, 27, 28, 29)
+#: Acquisitions that are no samples of the image: noise, navigators, phase correction, feedback, dummies, phase
+#: stabilization.
+_OTHER = (19, 23, 24, 26, 27, 28, 29, 30, 31)
 _REVERSE = 22
 
 #: Counters that are axes of a Cartesian measurement, where they have more than one value.
@@ -34,7 +35,7 @@ class Scan:
     ----------
     kspace : array, complex64
         (…, coil, H, W) or (…, coil, D, H, W), frequency zero at ``n // 2``, the read-out along W; lines that were
-        measured several times are averaged.  Of a trajectory that is not Cartesian (coil, line, sample), in the
+        measured several times are averaged, those of a calibration for parallel imaging among them.  Of a trajectory that is not Cartesian (coil, line, sample), in the
         order of the file.
     mask : bool array or None
         Which frequencies were sampled, without the coil axis; None where there is a trajectory.

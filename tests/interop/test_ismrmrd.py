@@ -67,7 +67,11 @@ def test_a_cartesian_scan(tmp_path, rng):
     y = A(x)
     lines = [(y[:, i], {"kspace_encode_step_1": i}) for i in np.flatnonzero(mask[:, 0])]
     noise = (random(rng, 3, 7), {"flags": [ismrmrd.ACQ_IS_NOISE_MEASUREMENT]})
-    scan = read_ismrmrd(write(tmp_path / "scan.h5", header(20, 16), [noise, *lines]))
+    others = [
+        (random(rng, 3, 20), {"flags": [flag], "kspace_encode_step_1": 8})
+        for flag in (ismrmrd.ACQ_IS_PHASE_STABILIZATION, ismrmrd.ACQ_IS_PHASE_STABILIZATION_REFERENCE)
+    ]
+    scan = read_ismrmrd(write(tmp_path / "scan.h5", header(20, 16), [noise, *others, *lines]))
     np.testing.assert_array_equal(scan.kspace, y)
     np.testing.assert_array_equal(scan.mask, mask)
     assert scan.kspace.dtype == np.complex64
