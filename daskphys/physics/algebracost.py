@@ -11,6 +11,7 @@ from daskphys import backend
 from daskphys.physics.cost import Cost, summed
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.normal_kind import has_closed_form
+from daskphys.physics.product import Product
 from daskphys.physics.transform import Plain, Transform
 
 
@@ -26,7 +27,7 @@ class AdjointCost(Hooks):
         return self.parent._cost(self.parent._domain_shape(shape), dtype)
 
 
-class ComposedCost(Hooks):
+class ComposedCost(Product, Hooks):
     """``left @ right``; where the two are one step, the rules are those of `Hooks`."""
 
     left: Hooks
@@ -35,8 +36,7 @@ class ComposedCost(Hooks):
     def _cost(self, shape: Any, dtype: str) -> Cost:
         if self._in_one(shape):
             return super()._cost(shape, dtype)
-        between = self._between(shape)
-        return self.right._cost(shape, dtype).then(self.left._cost(between, self.right._result_dtype(dtype)))
+        return self._cost_in_turn(shape, dtype)
 
     def _adjoint_cost(self, shape: Any, dtype: str) -> Cost:
         if self._in_one(shape):
@@ -85,10 +85,6 @@ class ComposedCost(Hooks):
         Where neither of the two takes an FFT, as small kernels, one after the other is faster.
         """
         return self.convolution is not None and self._rule(shape)
-
-    def _between(self, shape: Any) -> Any:
-        """The shape of what `right` gives and `left` takes."""
-        return self.left.domain.shape(self.right._range_shape(shape))
 
 
 def _takes_transforms(left: Hooks, right: Hooks, shape: Any) -> bool:

@@ -12,12 +12,11 @@ from daskphys.physics.convolution import Convolution, product, upsampled
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.normal_kind import NormalKind
 from daskphys.physics.polyphase import coarse
-from daskphys.physics.product import Product
 from daskphys.physics.spaces import Images, Sensors, check_real, of_reals, shape_of
 from daskphys.physics.transform import After, Plain, Transform, as_pair
 
 
-class ComposedHooks(Product, ComposedCost):
+class ComposedHooks(ComposedCost):
     """``left @ right``: first `right`, then `left`.
 
     Where both are samples of circular convolutions, the product is one, and it is computed as one where an FFT is.

@@ -65,6 +65,10 @@ def largest_eigenvalue(operator: Hooks, shape: Any, rtol: float) -> float:
     if gram_dtype(operator, "float64") != "float64":
         # Both parts: where A takes a real part, AᴴA takes a real image to other ones than an imaginary one.
         start = start + 1j * (Measurements(map(draw, shape)) if many else draw(shape))
+    if many:  # of arrays some may be real alone
+        spaces: Any = operator.domain
+        pairs = zip(spaces.spaces, start, strict=True)
+        start = Measurements(backend.real_part(own) if space.real else own for space, own in pairs)
     solution = operator._solve(Lanczos(rtol), None, shape, start)
     if not solution.converged:
         warn(

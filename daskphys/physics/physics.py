@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from daskphys import backend, doors
 from daskphys.errors import NotLinearError, ParameterError, ShapeError, checks_keywords
+from daskphys.physics.cost import Cost
 from daskphys.physics.forward import Forward
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.noise.model import Seeds
@@ -275,3 +277,11 @@ class Chained(Product, Physics):
 
     def _vjp(self, x: Any, v: Any) -> Any:
         return self.right._vjp(x, self.left._vjp(self.right._forward(x), v))
+
+    def _cost(self, shape: Any, dtype: str) -> Cost:
+        return self._cost_in_turn(shape, dtype)
+
+    def _vjp_cost(self, shape: Any, dtype: str) -> Cost:
+        last = self.left._vjp_cost(self._between(shape), self.right._result_dtype(dtype))
+        back = replace(self.right._vjp_cost(shape, dtype), parameters=0, kept=0)
+        return self.right._cost(shape, dtype).then(last).then(back)

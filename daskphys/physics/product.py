@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from daskphys.errors import ShapeError
+from daskphys.physics.cost import Cost
 from daskphys.physics.forward import Forward
 from daskphys.physics.noise.model import NoiseModel, Seeds
 from daskphys.physics.spaces import Images, Sensors
@@ -33,12 +34,20 @@ class Product(Forward):
         space: Images | Sensors = self.left.range
         return space.widened(self.right.range.ndim - self.left.domain.ndim, self)
 
+    def _between(self, shape: Any) -> Any:
+        """The shape of what `right` gives and `left` takes."""
+        return self.left.domain.shape(self.right._range_shape(shape))
+
     def _range_shape(self, shape: Any) -> Any:
-        between = self.right._range_shape(shape)
-        return self.left._range_shape(self.left.domain.shape(between))
+        return self.left._range_shape(self._between(shape))
 
     def _result_dtype(self, dtype: str) -> str:
         return str(self.left._result_dtype(self.right._result_dtype(dtype)))
+
+    def _cost_in_turn(self, shape: Any, dtype: str) -> Cost:
+        """What it costs, computed one after the other."""
+        first: Cost = self.right._cost(shape, dtype)
+        return first.then(self.left._cost(self._between(shape), self.right._result_dtype(dtype)))
 
     # The noise of sensors on the left is their own.
 

@@ -8,7 +8,16 @@ import pytest
 
 from daskphys import backend
 from daskphys.pairwise import PairwiseSum, subtrees
-from daskphys.physics import Blur, Diagonal, Identity, Toeplitz, gaussian_blur, stack
+from daskphys.physics import (
+    Blur,
+    Diagonal,
+    Downsampling,
+    Identity,
+    PhaseRetrieval,
+    Toeplitz,
+    gaussian_blur,
+    stack,
+)
 from daskphys.physics.base import Gram
 from daskphys.physics.blockcost import adjoint_cost, forward_cost, gram_cost, normal_cost
 from daskphys.physics.cache import derived
@@ -205,3 +214,16 @@ def test_an_author_gets_a_cost_without_writing_one():
 
     assert Double()._cost((8,), "float32").result == 32
     assert Gram(Double())._cost((8,), "float32").result == 32
+
+
+def test_what_lies_between_two_operators_is_counted():
+    A = Downsampling(None, 8) @ PhaseRetrieval(Identity())
+    x = np.ones((1024, 512))
+    v = A._forward(x)
+    for product, said in (
+        (lambda: A._forward(x), A._cost(x.shape, "float64")),
+        (lambda: A._vjp(x, v), A._vjp_cost(x.shape, "float64")),
+    ):
+        measured, result = peak(product)
+        assert said.result == result
+        assert measured <= 1.05 * (said.workspace + said.result) <= 3 * measured

@@ -9,7 +9,16 @@ from sensors import Coils, PhasedCoils
 
 from daskphys import optim
 from daskphys.errors import DtypeError
-from daskphys.physics import Blur, Diagonal, Measurements, OfRealImages, block_diagonal, gaussian_blur, stack
+from daskphys.physics import (
+    Blur,
+    Diagonal,
+    Measurements,
+    OfRealImages,
+    block_diagonal,
+    gaussian_blur,
+    hstack,
+    stack,
+)
 from daskphys.testing import check_physics
 
 SIZES = (5, 4)
@@ -69,6 +78,15 @@ def test_norms_of_what_takes_a_real_part(rng):
         x = rng.standard_normal(4)
         made = B.A_adjoint_A(da.from_array(x))
         assert made.dtype == made.compute().dtype == B.A_adjoint_A(x).dtype == np.complex128
+
+
+def test_norms_where_one_of_the_images_is_real(rng):
+    c = rng.standard_normal(3) + 1j * rng.standard_normal(3)
+    blocks = block_diagonal(OfRealImages(Diagonal(c)), Diagonal(np.ones(3)))
+    B = hstack(Diagonal(np.array([1, 5j, 2])), Diagonal(np.ones(3))) @ blocks
+    zero = np.zeros(3)
+    images = [[x, zero + 0j] for x in np.eye(3)] + [[zero, f * x] for f in (1 + 0j, 1j) for x in np.eye(3)]
+    assert B.compute_norm(((3,), (3,))) == pytest.approx(np.linalg.norm([split(B(x)) for x in images], 2))
 
 
 def test_beside_complex_images_real_ones_stay_real(rng):
