@@ -16,7 +16,19 @@ from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blockdiagonal import BlockDiagonal
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.stacked import Stacked
 from daskphys.physics.value import value
+
+
+@value
+class Beside(StackedPhysics):
+    """Operators that workers hold, each for an array of its own: some may have real images and others complex ones."""
+
+    def __post_init__(self) -> None:
+        Stacked.__post_init__(self)
+
+    def _of(self, sensors: tuple[Any, ...]) -> Beside:
+        return Beside(sensors)
 
 
 @value
@@ -69,5 +81,5 @@ class DistributedBlockDiagonal(BlockDiagonal):
 
 def placed(A: BlockDiagonal, ctx: DistributedContext, chunks: Any, replicas: int) -> DistributedBlockDiagonal:
     """The blocks of an operator on the workers of `ctx`."""
-    held = DistributedPhysics(StackRecipe(StackedPhysics(A.blocks)), ctx, chunks, replicas)
+    held = DistributedPhysics(StackRecipe(Beside(A.blocks)), ctx, chunks, replicas)
     return DistributedBlockDiagonal(A.blocks, held)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from daskphys.distributed.factories import Expected
 from daskphys.errors import ShapeError
 from daskphys.physics.naming import naming
-from daskphys.physics.stack import StackedPhysics, stacked
+from daskphys.physics.stack import StackedPhysics
 from daskphys.physics.stacked import Stacked
 from daskphys.physics.weighted import Weights
 
@@ -29,7 +29,7 @@ def whole(block: Held) -> Any:
         or len(kept[0]) != len(others)
         or any(a is not b for a, b in zip(kept[0], others, strict=True))
     ):
-        kept = (others, stacked(tuple(sensor for part in block for sensor in part)))
+        kept = (others, first._of(tuple(sensor for part in block for sensor in part)))
         first.__dict__["_joined"] = kept
     return kept[1]
 

@@ -12,11 +12,13 @@ from daskphys.distributed import DistributedContext, distribute
 from daskphys.errors import FallbackWarning, ParameterError, SensorError, ShapeError
 from daskphys.physics import (
     Blur,
+    Diagonal,
     Downsampling,
     FunctionOperator,
     GaussianNoise,
     MatrixOperator,
     Measurements,
+    OfRealImages,
     block_diagonal,
     gaussian_blur,
     hstack,
@@ -110,3 +112,11 @@ def test_dtypes(threads, dtype):
     D, x = distribute(A, threads), [np.ones((2, 5), dtype), np.ones(5, dtype)]
     same(D(x), A(x))
     assert [a.dtype for a in D(x)] == [a.dtype for a in A(x)]
+
+
+def test_real_images_beside_complex_ones(threads):
+    B = block_diagonal(*[OfRealImages(Diagonal(np.array([1j, 2.0]))), Diagonal(np.ones(3))] * 4)
+    D, x = distribute(B, threads), [_rng.random(2), _rng.random(3) + 1j] * 4
+    same(D(x), B(x))
+    same(D.A_adjoint(B(x)), B.A_adjoint(B(x)))
+    assert D.compute_norm([a.shape for a in x]) == B.compute_norm([a.shape for a in x])
