@@ -14,7 +14,7 @@ from daskphys.errors import MissingDependencyError, ParameterError
 #: Acquisitions that are no samples of the image: noise, navigators, phase correction, feedback, dummies, phase
 #: stabilization.
 _OTHER = (19, 23, 24, 26, 27, 28, 29, 30, 31)
-_REVERSE = 22
+_CALIBRATION, _REVERSE = 20, 22
 
 #: Counters that are axes of a Cartesian measurement, where they have more than one value.
 _FRAMES = ("repetition", "set", "phase", "contrast", "slice")
@@ -35,8 +35,8 @@ class Scan:
     ----------
     kspace : array, complex64
         (…, coil, H, W) or (…, coil, D, H, W), frequency zero at ``n // 2``, the read-out along W; lines that were
-        measured several times are averaged, those of a calibration for parallel imaging among them.  Of a trajectory that is not Cartesian (coil, line, sample), in the
-        order of the file.
+        measured several times are averaged.  Lines that are for calibration alone stand where no line of the image is.
+        Of a trajectory that is not Cartesian (coil, line, sample), in the order of the file.
     mask : bool array or None
         Which frequencies were sampled, without the coil axis; None where there is a trajectory.
     trajectory : array (line, sample, d), float32, or None
@@ -122,6 +122,11 @@ def read_ismrmrd(path: str | os.PathLike[str], dataset: str = "dataset", encodin
         ) from error
 
 
+def _flagged(head: Any, flag: int) -> bool:
+    """Whether an acquisition has a flag, which the format counts from 1."""
+    return bool(int(head["flags"]) & (1 << (flag - 1)))
+
+
 class _Reader:
     """Reads the acquisitions of one encoding space."""
 
@@ -176,6 +181,7 @@ class _Reader:
         times = np.zeros((*frames, *sizes), np.uint16)
         places = [(matrix.z, limits.kspace_encoding_step_2)] if volume else []
         places.append((matrix.y, limits.kspace_encoding_step_1))
+        calibration = []
         for head, _, samples in self._acquisitions():
             index = head["idx"]
             steps = [index["kspace_encode_step_2"]] * len(volume) + [index["kspace_encode_step_1"]]
@@ -190,12 +196,20 @@ class _Reader:
                     f"read_ismrmrd expected lines within the matrix {sizes} that the header of {self.name} says, got one "
                     f"at {tuple(at)} with the samples {first} to {here[-1]}"
                 )
-            if int(head["flags"]) & (1 << (_REVERSE - 1)):
+            if _flagged(head, _REVERSE):  # `center_sample` counts in the order of the others
                 samples = samples[:, ::-1]
             frame = tuple(int(index[n]) for n in names)
             line = (*at, slice(first, first + samples.shape[1]))
+            if _flagged(head, _CALIBRATION):
+                calibration.append((frame, line, samples))
+                continue
             kspace[(*frame, slice(None), *line)] += samples
             times[(*frame, *line)] += 1
+        imaged = times > 0
+        for frame, line, samples in calibration:
+            free = ~imaged[(*frame, *line)]
+            kspace[(*frame, slice(None), *line)] += samples * free
+            times[(*frame, *line)] += free
         coil_axis = len(frames)
         kspace /= np.expand_dims(np.maximum(times, 1), coil_axis).astype(np.float32)
         return kspace, times > 0, None, names

@@ -80,6 +80,17 @@ def test_a_cartesian_scan(tmp_path, rng):
     np.testing.assert_array_equal(MultiCoilMRI(birdcage_maps(3, x.shape), scan.mask)(x), scan.kspace)
 
 
+def test_lines_for_calibration_alone_fill_what_no_line_of_the_image_does(tmp_path, rng):
+    y, spare = random(rng, 2, 8, 10), random(rng, 2, 8, 10)
+    lines = [(y[:, i], {"kspace_encode_step_1": i}) for i in range(0, 8, 2)]
+    alone = {"flags": [ismrmrd.ACQ_IS_PARALLEL_CALIBRATION]}
+    apart = [(spare[:, i] * sign, alone | {"kspace_encode_step_1": i}) for i in (3, 4) for sign in (0.5, 1.5)]
+    scan = read_ismrmrd(write(tmp_path / "scan.h5", header(10, 8), [*apart, *lines]))
+    np.testing.assert_array_equal(scan.kspace[:, ::2], y[:, ::2])
+    np.testing.assert_allclose(scan.kspace[:, 3], spare[:, 3], atol=1e-6)
+    assert scan.mask[:, 0].tolist() == [True, False, True, True, True, False, True, False]
+
+
 def test_frames_slices_averages_and_partial_echoes(tmp_path, rng):
     y = random(rng, 2, 3, 4, 8, 10)  # repetition, slice, coil
     y[..., :2] = 0  # the echo begins late

@@ -50,8 +50,9 @@ class AliasedMultiplier(HeldArray):
 
     Notes
     -----
-    With N frames of factor f the normal operator has rank at most N at a frequency.  Eigenvalues below about fᵈ rounding
-    units (of double precision) of the largest are noise, and `pinv` takes them for zero.
+    With N frames of factor f the normal operator has rank at most N at a frequency.  Eigenvalues below about 4 fᵈ rounding
+    units (of double precision) of the largest are noise, and `pinv` takes them for zero.  They are the squares of the
+    frames' singular values: where those span six orders of magnitude, A⁺ y is right to about 1e-5.
 
     References
     ----------
@@ -214,7 +215,7 @@ class AliasedMultiplier(HeldArray):
         return self._mapped(lambda m: backend.namespace(m).linalg.inv(m), self._shifted(lam))
 
     def pinv(self, rtol: float | None = None) -> Self:
-        """A⁺: eigenvalues of at most `rtol` times the largest count as zero (by default fᵈ rounding units).
+        """A⁺: eigenvalues of at most `rtol` times the largest count as zero (by default 4 fᵈ rounding units).
 
         Raises
         ------
