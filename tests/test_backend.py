@@ -99,6 +99,16 @@ def test_copies_do_not_share_memory():
     own[0] = 7
     assert kept[0] == 9
     assert not kept.flags.writeable
+    assert backend.frozen(kept) is kept
+
+
+def test_what_another_has_made_read_only_is_copied():
+    x = np.arange(4.0)
+    view = x[:]
+    x.flags.writeable = False
+    kept = backend.frozen(x)
+    view[0] = 7
+    assert kept[0] == 0
 
 
 def test_memory_is_shared_where_it_can_be():

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import hashlib
 import sys
+import weakref
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
@@ -261,9 +262,13 @@ def digest(x: Array) -> str:
     return hashlib.blake2b(header + host.tobytes(), digest_size=16).hexdigest()
 
 
+# What `lock` has locked: of another read-only array the owner may have views to write by.
+_locked: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+
+
 def frozen(x: Array) -> Array:
     """`x` as an array that nobody can write to (where the library has such): a copy, unless it is one already."""
-    if isinstance(x, np.ndarray) and x.base is None and not x.flags.writeable:
+    if isinstance(x, np.ndarray) and x.base is None and not x.flags.writeable and _locked.get(id(x)) is x:
         return x
     return lock(copy(x))
 
@@ -272,6 +277,7 @@ def lock(x: Array) -> Array:
     """`x` itself, read-only from now on (where the library has read-only arrays)."""
     if isinstance(x, np.ndarray):
         x.flags.writeable = False
+        _locked[id(x)] = x
     return x
 
 
