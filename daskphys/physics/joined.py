@@ -7,6 +7,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from daskphys.errors import ShapeError, describe
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.parts import Joined
 from daskphys.physics.stack import StackedPhysics
@@ -18,6 +19,11 @@ class JoinedPhysics(Joined):
     The author names the parameters that have one entry a sensor, in `sensor_fields`, and writes `_together`, the
     operator of all sensors that a value has; its measurement has the sensor axis in front of the range's other axes.
     `A[i:j]`, blocks on workers, sums over the sensors and all products follow.
+
+    Raises
+    ------
+    ShapeError
+        The parameters of `sensor_fields` differ in their number of sensors, or lack the axis.
 
     Examples
     --------
@@ -60,6 +66,26 @@ class JoinedPhysics(Joined):
     @abc.abstractmethod
     def _together(self) -> LinearPhysics:
         """The operator of all the sensors of this value; its range has the sensor axis, by rule first: `sensor_axis`."""
+
+    def _check(self) -> None:
+        super()._check()
+        lengths = {}
+        for name, axis in self.sensor_fields.items():
+            shape = tuple(getattr(getattr(self, name), "shape", ()))
+            if len(shape) < -axis:
+                raise ShapeError(
+                    f"{type(self).__name__} expected {name} as an array with one entry a sensor along axis {axis}, got "
+                    f"{f'shape {shape}' if shape else describe(getattr(self, name))}"
+                )
+            lengths[name] = shape[axis]
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(
+                f"{name} of {n} (axis {self.sensor_fields[name]})" for name, n in lengths.items()
+            )
+            raise ShapeError(
+                f"{type(self).__name__} expected parameters of one number of sensors, got {listed}: give each one entry a "
+                f"sensor"
+            )
 
     def _loaded(self, fields: Mapping[str, Any]) -> Self:
         """A part whose parameters along the sensor axis were loaded on a worker, which checks them as the whole's are."""

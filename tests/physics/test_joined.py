@@ -1,12 +1,13 @@
 """Operators with a sensor axis of their own."""
 
+import dask.array as da
 import numpy as np
 import pytest
 from cases import kernel, raises
 from sensors import Coils, Pairs, Sensitivity
 
 from daskphys.errors import ParameterError, ShapeError
-from daskphys.physics import Blur, stack
+from daskphys.physics import Blur, JoinedPhysics, stack, value
 from daskphys.physics.base import Composed
 from daskphys.physics.parts import JoinedStack
 from daskphys.testing import check_physics
@@ -69,6 +70,34 @@ def test_weights_of_sensors(kind, rng):
 def test_a_measurement_of_too_few_sensors():
     with raises(ShapeError, "Coils", "5 sensors along axis -3", "(4, 6, 7)"):
         Coils(MAPS).A_adjoint(np.ones((4, 6, 7)))
+
+
+@value
+class Exposures(JoinedPhysics):
+    """The image once for each time and gain."""
+
+    times: np.ndarray
+    gains: np.ndarray
+    sensor_fields = {"times": -1, "gains": -1}  # noqa: RUF012
+
+    def _together(self):
+        return Sensitivity((self.times * self.gains)[:, None, None] * np.ones((1, 6, 7)))
+
+
+@pytest.mark.parametrize("lazy", [False, True], ids=["numpy", "dask"])
+@pytest.mark.parametrize("n", [4, 7])
+def test_parameters_of_unlike_numbers_of_sensors(n, lazy):
+    gains = da.ones(n, chunks=2) if lazy else np.ones(n)
+    assert len(Exposures(np.ones(n), gains)) == n
+    with raises(ShapeError, "Exposures", "times of 5 (axis -1)", f"gains of {n} (axis -1)"):
+        Exposures(np.ones(5), gains)
+
+
+def test_parameters_without_a_sensor_axis():
+    with raises(ShapeError, "Exposures", "gains", "one entry a sensor along axis -1", "float"):
+        Exposures(np.ones(5), 2.0)
+    with raises(ShapeError, "Coils", "maps", "axis -3", "shape (6, 7)"):
+        Coils(MAPS[0])
 
 
 def test_least_squares_and_norm(rng):
