@@ -41,13 +41,18 @@ def aligned(operator: Any, value: Any, free: int = 0) -> tuple[list[Any], int]:
 
 
 def _why(operator: Any, free: int) -> str:
-    """Which of a stack's sensors needs them whole, where one is known to."""
+    """Which of a distributed stack's sensors needs them whole, where one is known to."""
     physics = operator.parent if isinstance(operator, Adjoint) else operator
     if free or not isinstance(physics, SENSORS):
         return ""
     for index, sensor in enumerate(sensors_of(physics)):
         if sensor.stencil is None:
-            return f"; sensor {index} ({sensor!r}) is not known to be local, so it needs the whole image"
+            if sensor.pointwise is not None:
+                return (
+                    f"; sensor {index} ({sensor!r}) works pixel by pixel, but distributed operators take tiles only where "
+                    f"every sensor is a compact convolution: the plain operator takes these chunks"
+                )
+            return f"; sensor {index} ({sensor!r}) is no compact convolution, so it needs the whole image"
     return ""
 
 

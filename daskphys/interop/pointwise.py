@@ -1,4 +1,4 @@
-"""Diagonals on Dask arrays with any chunks: each chunk times its own part of the entries.
+"""Diagonals and masks on Dask arrays with any chunks: each chunk times its own part of the entries.
 
 Every pixel is by itself, so nothing is moved and no chunk is merged.
 """
@@ -11,19 +11,18 @@ import dask.array as da
 
 from daskphys import backend
 from daskphys.physics.base import Adjoint, Gram
-from daskphys.physics.normal import Diagonal
 
 
 def apply(operator: Any, value: Any) -> Any:
-    """``operator`` on chunks of the image's own axes, or None where it is no diagonal."""
+    """``operator`` on chunks of the image's own axes, or None where it multiplies no pixel by itself."""
     match operator:
-        case Diagonal():
-            return _times(operator, value, conjugate=False)
-        case Adjoint(parent=Diagonal() as diagonal):
-            return _times(diagonal, value, conjugate=True)
-        case Gram(parent=Diagonal() as diagonal):
-            return _times(diagonal._normal(value.shape), value, conjugate=False)
-    return None
+        case Adjoint(parent=parent) if parent.pointwise is not None:
+            return _times(parent.pointwise, value, conjugate=True)
+        case Gram(parent=parent) if parent.pointwise is not None:
+            return _times(parent.pointwise._normal(value.shape), value, conjugate=False)
+    if operator.pointwise is None:
+        return None
+    return _times(operator.pointwise, value, conjugate=False)
 
 
 def _times(diagonal: Any, x: Any, *, conjugate: bool) -> Any:

@@ -133,6 +133,11 @@ class Forward(Value, abc.ABC):
         return self.transform.method(shape)
 
     @property
+    def pointwise(self) -> Any:
+        """The `Diagonal` that A is, so that each chunk of a Dask array is by itself; None where it is none."""
+        return None
+
+    @property
     def stencil(self) -> Stencil | None:
         """The operator as a compact convolution, where it is one: it then works on tiles of an image."""
         return None

@@ -64,7 +64,8 @@ class Inpainting(LinearPhysics):
         self.__dict__["mask"] = mask
 
     @property
-    def _diagonal(self) -> Diagonal:
+    def pointwise(self) -> Diagonal:
+        """The mask as a `Diagonal`."""
         made = self.__dict__.get("_kept")
         if made is None:
             made = self.__dict__["_kept"] = Diagonal(self.mask)
@@ -86,20 +87,20 @@ class Inpainting(LinearPhysics):
         return self._range_shape(shape)
 
     def _forward(self, x: Any) -> Any:
-        return self._diagonal._forward(x)
+        return self.pointwise._forward(x)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
-        return self._diagonal._forward(y)
+        return self.pointwise._forward(y)
 
     @property
     def normal_kind(self) -> NormalKind:
         return DIAGONAL
 
     def _make_normal(self, shape: Any) -> Any:
-        return self._diagonal._make_normal(shape)
+        return self.pointwise._make_normal(shape)
 
     def _step_cost(self, shape: Any, dtype: str, transform: Any) -> Cost:
-        return self._diagonal._step_cost(shape, dtype, transform)
+        return self.pointwise._step_cost(shape, dtype, transform)
 
     def _thumbnails(self) -> list[tuple[str, Any]]:
         mask = backend.to_numpy(self.mask)

@@ -4,7 +4,9 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from daskphys.physics import Blur, FourierMultiplier, stack
+from daskphys.distributed import distribute
+from daskphys.errors import ShapeError
+from daskphys.physics import Blur, FourierMultiplier, Inpainting, stack
 from daskphys.physics.normal import Diagonal, NormalSum
 
 _rng = np.random.default_rng(7)
@@ -16,12 +18,15 @@ DIAGONALS = {
     "one row": Diagonal(_rng.normal(size=(1, 30))),
     "channels": Diagonal(_rng.normal(size=(3, *SPACE))),
     "complex": Diagonal(_rng.normal(size=SPACE) + 1j * _rng.normal(size=SPACE)),
+    "inpainting": Inpainting(_rng.random(SPACE) < 0.4),
+    "inpainting of channels": Inpainting(_rng.random((3, *SPACE))),
 }
 BLUR = Blur(_rng.normal(size=(3, 3)))
 MIXED = {
     "blur and mask": stack(BLUR, MASK),
     "valid blur and mask": stack(Blur(_rng.normal(size=(3, 3)), "valid"), MASK),
     "sum": BLUR.normal(SPACE) + MASK,
+    "blur and inpainting": stack(BLUR, Inpainting(_rng.random(SPACE) < 0.4)),
     "mask after blur": stack(MASK @ BLUR, BLUR),
 }
 
@@ -49,6 +54,24 @@ def test_a_diagonal_keeps_chunks_and_bits(name, dtype, never_computes):
         assert made.chunks == X.chunks
         assert made.dtype == eager.dtype
         np.testing.assert_array_equal(made.compute(scheduler="threads"), eager)
+
+
+@pytest.mark.parametrize("name", ["mask", "inpainting"])
+def test_an_image_that_does_not_fit(name):
+    with pytest.raises(
+        ShapeError, match=r"expected an image whose last axes are \(24, 30\) .*got \(24, 32\)"
+    ):
+        DIAGONALS[name](da.ones((24, 32), chunks=(24, 8)))
+
+
+def test_masks_on_a_cluster_say_that_the_plain_operator_takes_the_chunks(threads):
+    A, (x, X) = MIXED["blur and inpainting"], image("float32")
+    D = distribute(A, threads)
+    with pytest.raises(
+        ShapeError, match=r"sensor 1 \(Inpainting.*pixel by pixel.*plain operator.*x\.rechunk"
+    ):
+        D(X)
+    close(A(X)[1], A(x)[1])
 
 
 def test_a_task_has_its_own_part_of_the_entries():

@@ -364,7 +364,7 @@ def test_the_sensor_that_needs_the_whole_image_is_named(X, threads):
             product()
     D = distribute(A, threads)
     for product in (lambda: D(X), lambda: D.A_adjoint([X, X[..., 4:, 2:], X])):
-        with pytest.raises(ShapeError, match=r"sensor 2 \(Whole\(\)\) is not known to be local.*x\.rechunk"):
+        with pytest.raises(ShapeError, match=r"sensor 2 \(Whole\(\)\) is no compact convolution.*x\.rechunk"):
             product()
 
 

@@ -56,6 +56,11 @@ class Diagonal(Spectral):
         return int(self.entries.ndim)
 
     @property
+    def pointwise(self) -> Diagonal:
+        """Itself."""
+        return self
+
+    @property
     def kind(self) -> NormalKind:
         return DIAGONAL
 
