@@ -104,6 +104,10 @@ class Joined(LinearPhysics):
         return Images(self, self.parts.domain.ndim, self.of_real_images)
 
     @property
+    def domain_ndim(self) -> int:  # type: ignore[override]
+        return int(self.domain.ndim)
+
+    @property
     def range_ndim(self) -> int:
         return int(self.parts.range.ndim)
 

@@ -3,13 +3,13 @@
 import dask.array as da
 import numpy as np
 import pytest
-from cases import kernel, raises
+from cases import CASES, kernel, raises
 from sensors import Coils, Pairs, Sensitivity
 
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics import Blur, JoinedPhysics, stack, value
 from daskphys.physics.base import Composed
-from daskphys.physics.parts import JoinedStack
+from daskphys.physics.parts import Joined, JoinedStack
 from daskphys.testing import check_physics
 
 MAPS = np.random.default_rng(1).uniform(0.5, 1.5, (5, 6, 7))
@@ -37,6 +37,16 @@ def test_the_array_is_that_of_all_sensors_at_once(rng):
     for A in (Coils(MAPS), Pairs(MAPS)):
         np.testing.assert_array_equal(A(x), Sensitivity(MAPS)(x))
         np.testing.assert_allclose(A.A_adjoint_A(x), (MAPS**2).sum(0) * x)
+
+
+@pytest.mark.parametrize(
+    "A",
+    [case.operator for case in CASES if isinstance(case.operator, Joined)],
+    ids=lambda A: type(A).__name__,
+)
+def test_axes_of_the_domain_are_said_alike(A):
+    assert A.domain_ndim == A.domain.ndim
+    assert (2 * A).domain_ndim == A.domain_ndim
 
 
 def test_slices_of_any_kind():

@@ -140,6 +140,18 @@ def test_runs_of_rows_depend_on_the_operator_alone(rng):
     assert many.counts == (1, 1, 1)
 
 
+def test_a_slice_whose_rows_are_all_flagged_has_no_beam():
+    weights = np.ones(30)
+    weights[:10] = 0
+    A = Interferometry(coordinates(30), CELL, (32, 40), weights=weights)
+    flagged = A[:10]
+    for image in (flagged.psf, lambda: flagged.dirty_image(np.zeros(10, complex))):
+        with raises(ParameterError, repr(flagged), "at least one", "not flagged", "all 0"):
+            image()
+    assert flagged.beam_sum == 0
+    assert A[5:15].psf().max() == pytest.approx(1)
+
+
 def test_dirty_image_and_beam(rng):
     uvw, weights = coordinates(500), rng.uniform(0.5, 1.5, 500)
     A = Interferometry(uvw, CELL, (48, 64), weights=weights)

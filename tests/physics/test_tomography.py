@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from skimage.transform import iradon, radon
 
 from daskphys import optim
-from daskphys.errors import ConvergenceWarning, MissingDependencyError, ParameterError, ShapeError
+from daskphys.errors import (
+    ConvergenceWarning,
+    DaskphysWarning,
+    MissingDependencyError,
+    ParameterError,
+    ShapeError,
+)
 from daskphys.physics import Blur, Tomography, gaussian_blur
 from daskphys.physics.cache import derived
 from daskphys.physics.tomography import ellipse_sinogram, fbp, fbp_factors, shepp_logan
@@ -235,6 +241,41 @@ def test_filtered_back_projection_of_what_is_no_scan():
         fbp(Tomography([0.0], (8, 8)), np.ones((1, 12)), "ham")
 
 
+@pytest.mark.parametrize(
+    ("angles", "parts"),
+    [
+        (np.arange(0, 90, 3.0), ["over 180°", "from 0° to 87°", "90°", "tikhonov"]),
+        (np.deg2rad(np.arange(0, 180, 3.0)), ["over 180°", "3.14°", "np.rad2deg(angles)"]),
+        (np.deg2rad(np.arange(0, 360, 3.0)), ["6.28°", "np.rad2deg(angles)"]),
+    ],
+)
+def test_filtered_back_projection_of_some_angles_alone(angles, parts):
+    """Of parallel rays it is an image with a wedge missing, which some want; of a fan it is no image."""
+    A, fan = Tomography(angles, (16, 16)), Tomography(angles, (16, 16), **FAN)
+    with pytest.warns(DaskphysWarning) as caught:
+        fbp(A, np.ones(A.range_shape((16, 16))))
+    assert [w.filename for w in caught] == [__file__]
+    assert all(part in str(caught[0].message) for part in ("filtered back-projection", repr(A), *parts))
+    with raises(ParameterError, "filtered back-projection", repr(fan), "over 360°"):
+        fbp_factors(fan)
+
+
+def test_filtered_back_projection_of_a_fan_from_one_side():
+    fan = Tomography(np.arange(0, 180, 3.0), (16, 16), **FAN)
+    with raises(ParameterError, "over 360°", "from 0° to 177°", "cover 180°", "tikhonov"):
+        fbp(fan, np.ones(fan.range_shape((16, 16))))
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_filtered_back_projection_of_nan(kind):
+    A = Tomography(np.arange(0, 180, 20.0), (16, 16))
+    y = np.ones((2, *A.range_shape((16, 16))))
+    y[1, 3, 4] = np.nan
+    given = y if kind == "numpy" else pytest.importorskip("torch").from_numpy(y)
+    with raises(ParameterError, "fbp of Tomography(", "finite", "NaN"):
+        fbp(A, given)
+
+
 # -- what is kept ------------------------------------------------------------------------------------------------
 
 
@@ -349,7 +390,12 @@ def test_large_ones_are_not_stored():
         (
             lambda: fbp(Tomography([0.0], (8, 8)), np.ones((1, 10))),
             ShapeError,
-            ["Tomography(1 angles", "(1, 12)", "(1, 10)"],
+            ["fbp of Tomography(1 angle", "(…, angle, detector)", "(…, 1, 12)", "(1, 10)"],
+        ),
+        (
+            lambda: fbp(Tomography([0.0, 90.0], (8, 8)), np.ones((1, 12))),
+            ShapeError,
+            ["fbp of Tomography(2 angles", "(…, 2, 12)", "(1, 12)"],
         ),
         (lambda: ellipse_sinogram(3), ParameterError, ["Tomography", "int"]),
     ],

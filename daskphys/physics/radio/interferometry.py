@@ -214,14 +214,20 @@ class Interferometry(JoinedPhysics):
         ----------
         y : array
             A measurement, as A gives it; of an instrument's visibilities, that of `measurement`.
+
+        Raises
+        ------
+        ParameterError
+            All weights are 0, as those of a slice of flagged rows may be.
         """
-        return self.A_adjoint(y) / self.beam_sum
+        return self.A_adjoint(y) / self._seen()
 
     def psf(self) -> Any:
         """The point spread function (dirty beam) at the phase centre, of the image's shape, with peak 1.
 
-        The dirty image of a source of 1 Jy in the middle pixel.
+        The dirty image of a source of 1 Jy in the middle pixel; as that, it needs a weight that is not 0.
         """
+        self._seen()
         rows, columns = self.image_shape
         source = np.zeros(self.image_shape)
         source[rows // 2, columns // 2] = 1.0
@@ -236,6 +242,15 @@ class Interferometry(JoinedPhysics):
             return count / backend.size(self.image_shape)
         weights = backend.to_numpy(self.weights)
         return float(weights.sum()) * (count / weights.size) / backend.size(self.image_shape)
+
+    def _seen(self) -> float:
+        """`beam_sum` where it is not 0."""
+        if not (beam := self.beam_sum):
+            raise ParameterError(
+                f"{self!r} expected at least one visibility that is not flagged for psf and dirty_image, which divide by "
+                f"the sum of the weights, got weights that are all 0"
+            )
+        return beam
 
     @property
     def _samples(self) -> tuple[int, ...]:

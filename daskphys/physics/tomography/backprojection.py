@@ -6,11 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from daskphys.errors import ParameterError, checks_keywords, describe, nearest
+from daskphys import doors
+from daskphys.errors import (
+    DaskphysWarning,
+    ParameterError,
+    ShapeError,
+    checks_keywords,
+    describe,
+    nearest,
+    warn,
+)
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.normal import Diagonal, Toeplitz
 from daskphys.physics.parts import JoinedStack
 from daskphys.physics.stack import StackedPhysics
+from daskphys.physics.system import check_finite
 from daskphys.physics.tomography.operator import Tomography
 
 
@@ -51,7 +61,12 @@ def fbp_factors(A: Tomography, filter: str = "ramp") -> tuple[LinearPhysics, Lin
     Raises
     ------
     ParameterError
-        `A` is no `Tomography`, or no filter has this name.
+        `A` is no `Tomography`, or no filter has this name; the angles of a fan beam do not cover 360°.
+
+    Warns
+    -----
+    DaskphysWarning
+        The angles of parallel rays do not cover 180°: a part of the image's frequencies is missing.
 
     Notes
     -----
@@ -76,14 +91,37 @@ def fbp_factors(A: Tomography, filter: str = "ramp") -> tuple[LinearPhysics, Lin
         )
     n, scan = A.detectors, A.scan
     ramp = Toeplitz.from_kernel(FILTERS[filter](np.arange(1.0 - n, n)))
+    turn = 180.0 if A.geometry == "parallel" else 360.0
+    radians = angle_weights(A.angles, turn)
+    _check_coverage(A, float(np.rad2deg(radians.sum())), turn)
+    weights = radians[:, None] / A.pixel_size**2
     if A.geometry == "parallel":
-        return A, Diagonal((angle_weights(A.angles, 180.0) / A.pixel_size**2)[:, None]) @ ramp
+        return A, Diagonal(weights) @ ramp
     cosine = 1 / np.hypot(
         1, scan.places * scan.spacing_at_centre / scan.detector_spacing / scan.source_distance
     )
-    weights = angle_weights(A.angles, 360.0)[:, None] * cosine / (2 * A.pixel_size**2)
     parts = tuple(part._with({"divided": True}) for part in A.parts)
-    return JoinedStack(StackedPhysics(parts), A.counts), Diagonal(weights) @ ramp @ Diagonal(cosine)
+    return JoinedStack(StackedPhysics(parts), A.counts), Diagonal(weights * cosine / 2) @ ramp @ Diagonal(
+        cosine
+    )
+
+
+def _check_coverage(A: Tomography, covered: float, turn: float) -> None:
+    """Say what is missing where the angles of A stand for less than `turn` degrees."""
+    if covered > turn - 1e-6:
+        return
+    mend = (
+        "angles are in degrees, so give np.rad2deg(angles) if these are radians"
+        if np.ptp(A.angles) <= 2 * np.pi + 1e-9
+        else "optim.tikhonov reconstructs from any angles"
+    )
+    message = (
+        f"filtered back-projection of {A!r} expected angles over {turn:g}°, got angles from {A.angles.min():g}° to "
+        f"{A.angles.max():g}° that cover {covered:.3g}° of them: {mend}"
+    )
+    if A.geometry != "parallel":  # what is measured from one side would count as if it were from both
+        raise ParameterError(message)
+    warn(message, DaskphysWarning)
 
 
 @checks_keywords
@@ -97,11 +135,23 @@ def fbp(A: Tomography, y: Any, filter: str = "ramp") -> Any:
     y : array, shape (…, angle, detector)
         Projections, of any kind of array that A takes.
     filter : str
-        As that of `fbp_factors`, which has the formulas and says what is raised.
+        As that of `fbp_factors`, which has the formulas.
 
     Returns
     -------
     array of shape (…, H, W)
+
+    Raises
+    ------
+    ParameterError
+        What `fbp_factors` refuses; NaN or infinity in y (a Dask array is not searched).
+    ShapeError
+        Projections of other angles or detectors than A has.
+
+    Warns
+    -----
+    DaskphysWarning
+        The angles of parallel rays do not cover 180°.
 
     Examples
     --------
@@ -115,8 +165,16 @@ def fbp(A: Tomography, y: Any, filter: str = "ramp") -> Any:
     True
     """
     B, P = fbp_factors(A, filter)
-    A._domain_shape(tuple(np.shape(y)))  # an error of A, before one of the filter
-    return B.A_adjoint(P(y))
+    expected, got = (len(A), A.detectors), tuple(np.shape(y))
+    if got[-2:] != expected:
+        raise ShapeError(
+            f"fbp of {A!r} expected projections of shape (…, {len(A)}, {A.detectors}), that is (…, angle, detector), got "
+            f"{got}"
+        )
+    filtered = P(y)
+    if not doors.is_lazy(y):
+        check_finite(doors.to_core(y), f"fbp of {A!r}", "y")
+    return B.A_adjoint(filtered)
 
 
 def angle_weights(angles: np.ndarray, turn: float) -> np.ndarray:

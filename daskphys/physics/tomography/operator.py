@@ -11,6 +11,7 @@ import numpy as np
 
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, nearest
+from daskphys.markup import counted
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.checks import is_count
 from daskphys.physics.joined import JoinedPhysics
@@ -225,7 +226,7 @@ class Tomography(JoinedPhysics):
 
     def _summary(self) -> str:
         sizes = "×".join(map(str, self.image_shape))
-        return f"{len(self)} angles of {sizes}, {self.detectors} detectors, {self.geometry}"
+        return f"{counted(len(self), 'angle')} of {sizes}, {counted(self.detectors, 'detector')}, {self.geometry}"
 
 
 def _length(name: str, given: Any, least: float | None = None) -> float:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from daskphys import backend
+from daskphys.markup import counted
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
 from daskphys.physics.cost import Cost, nbytes
@@ -112,7 +113,8 @@ class Projections(LinearPhysics):
         return self
 
     def _summary(self) -> str:
-        return f"{len(self.angles)} angles, {'×'.join(map(str, self.scan.image_shape))}, {self.scan.geometry}"
+        sizes = "×".join(map(str, self.scan.image_shape))
+        return f"{counted(len(self.angles), 'angle')}, {sizes}, {self.scan.geometry}"
 
 
 def _in_precision(matrix: SparseRows, dtype: str) -> SparseRows:
