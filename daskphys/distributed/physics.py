@@ -97,9 +97,11 @@ class DistributedPhysics(Solved, Distributed, LinearPhysics, linear=True):
     # -- products ------------------------------------------------------------------------------------------
 
     @checks_keywords
-    def A_dagger(self, y: Any, rtol: float | None = None) -> Any:
+    def A_dagger(
+        self, y: Any, rtol: float | None = None, *, max_iter: int | None = None, progress: bool = False
+    ) -> Any:
         before = self.runner.last
-        result = super().A_dagger(y, rtol)
+        result = super().A_dagger(y, rtol, max_iter=max_iter, progress=progress)
         if self.runner.last is not None and self.runner.last is not before:
             self.runner.last = replace(
                 self.runner.last, method=f"A_dagger, of which this is {self.runner.last.method}"

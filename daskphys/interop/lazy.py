@@ -64,7 +64,7 @@ def apply(operator: Any, value: Any) -> Any:
         case Gram(parent=Joined(parts=parts)):
             return apply(Gram(parts), value)
         case PseudoInverse(parent=Joined() as joined):
-            return apply(PseudoInverse(joined.parts, operator.rtol), _split(joined, value))
+            return apply(operator._with({"parent": joined.parts}), _split(joined, value))
     match operator:  # arrays of their own, each with the chunks that it has
         case BlockDiagonal():
             return _each(operator, value)

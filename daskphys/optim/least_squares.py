@@ -11,7 +11,7 @@ from daskphys.krylov.lsmr import LSMR
 from daskphys.krylov.lsqr import LSQR
 from daskphys.optim.problem import Callback, Problem
 from daskphys.physics.base import LinearPhysics
-from daskphys.physics.checks import check_rtol
+from daskphys.physics.checks import check_iteration, check_rtol
 from daskphys.physics.physics import Physics
 
 
@@ -201,20 +201,12 @@ def _problem(
         got = repr(A) if isinstance(A, Physics) else describe(A)
         raise UnsupportedArrayError(f"optim.{name} expected a linear operator, got {got}")
     owner = f"optim.{name}({A!r})"
-    if not _is(numbers.Real, lam) or not 0 <= float(lam) < float("inf"):
+    if isinstance(lam, bool) or not isinstance(lam, numbers.Real) or not 0 <= float(lam) < float("inf"):
         raise ParameterError(f"{owner} expected lam >= 0, got {lam!r}")
-    if not _is(numbers.Integral, max_iter) or int(max_iter) < 1:
-        raise ParameterError(f"{owner} expected a whole number max_iter >= 1, got {max_iter!r}")
+    limit = check_iteration(owner, max_iter, progress)
     if not (callback is None or callable(callback)):
         raise ParameterError(
             f"{owner} expected callback(iteration, residual) or None, got {describe(callback)}"
         )
-    if not isinstance(progress, bool):
-        raise ParameterError(f"{owner} expected progress True or False, got {progress!r}")
-    settings = solver(check_rtol(owner, rtol), int(max_iter), float(lam))
+    settings = solver(check_rtol(owner, rtol), limit, float(lam))
     return Problem(name, A, settings, x0, callback, progress, closed_form)
-
-
-def _is(kind: type, number: Any) -> bool:
-    """Whether it is a number of `kind`; Python counts True as 1, and who writes it means something else."""
-    return isinstance(number, kind) and not isinstance(number, bool)

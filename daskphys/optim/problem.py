@@ -18,8 +18,8 @@ from daskphys.errors import (
     describe,
     warn,
 )
+from daskphys.krylov.progress import Bar
 from daskphys.krylov.system import Progress, Solution
-from daskphys.optim.progress import Bar
 from daskphys.physics.algebra import normal_solution
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.measurements import Measurements

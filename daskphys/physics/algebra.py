@@ -207,19 +207,23 @@ class PseudoInverseHooks(PseudoInverseCost, AdjointHooks):
     """A⁺, the least-squares solution of smallest norm; it goes from A's range to its domain, as Aᴴ does."""
 
     rtol: float | None
+    max_iter: int | None
+    progress: bool
 
     def _forward(self, y: Any) -> Any:
         parent = self.parent
         shape = parent._domain_shape(shape_of(y))
         if not has_closed_form(parent):
-            return leastsquares.solve(parent, y, shape, self.rtol)
+            return leastsquares.solve(parent, y, shape, self.rtol, self.max_iter, progress=self.progress)
         normal, transform = parent._normal(shape), parent.transform.at_image_size()
         z = parent._adjoint_to(y, shape, transform)
         return normal_solution(normal, z, transform, shape, self.rtol)
 
     def _adjoint(self, y: Any, shape: Any) -> Any:
         if not has_closed_form(self.parent):
-            return leastsquares.solve(AdjointOf(self.parent), y, shape, self.rtol)
+            return leastsquares.solve(
+                AdjointOf(self.parent), y, shape, self.rtol, self.max_iter, progress=self.progress
+            )
         inverse = _pinv(self.parent._normal(y.shape), y, self.rtol)
         return self.parent._forward(inverse._forward(y))
 

@@ -9,7 +9,7 @@ from typing import Any
 from daskphys import doors
 from daskphys.errors import ShapeError, checks_keywords
 from daskphys.physics import algebra, leastsquares
-from daskphys.physics.checks import check_rtol
+from daskphys.physics.checks import check_iteration, check_rtol
 from daskphys.physics.composed import ComposedHooks
 from daskphys.physics.gram import GramHooks
 from daskphys.physics.hooks import Hooks
@@ -64,11 +64,14 @@ class LinearPhysics(Hooks, Physics):
         return self.A_adjoint(v)
 
     @checks_keywords
-    def A_dagger(self, y: Any, rtol: float | None = None) -> Any:
+    def A_dagger(
+        self, y: Any, rtol: float | None = None, *, max_iter: int | None = None, progress: bool = False
+    ) -> Any:
         """A⁺ y: the least-squares solution of smallest norm, of the whole operator.
 
         Closed form where AᴴA is a Fourier multiplier or a diagonal.  Elsewhere LSMR iterates until its residual is at
-        rounding level, or warns with the residual that it reached.
+        rounding level, or warns with the residual that it reached.  That may take thousands of products: for a picture
+        rather than the exact solution stop it earlier, by `rtol` or `max_iter`, or take `daskphys.optim.lsmr`.
 
         Parameters
         ----------
@@ -78,17 +81,32 @@ class LinearPhysics(Hooks, Physics):
             Singular values below `rtol` times the largest count as zero, as in `numpy.linalg.pinv`.  By
             default log₂(pixels) rounding units of the dtype of `y`, which is what an FFT of that size loses.
             The iterative form stops by it instead of cutting at it.
+        max_iter : int, optional
+            The iterative form stops after that many iterations, with a `ConvergenceWarning`.  By default as many as
+            there are pixels, but 1000 at least and 10,000 at most.
+        progress : bool
+            Whether the iterative form draws a bar on stderr: for Dask arrays, that of the worker.
         """
-        if rtol is not None:
-            rtol = check_rtol(f"{self!r}.A_dagger", rtol)
-        return doors.apply(PseudoInverse(self, rtol), y)
+        return doors.apply(PseudoInverse(self, *self._inversion(rtol, max_iter, progress)), y)
+
+    def _inversion(self, rtol: Any, max_iter: Any, progress: Any) -> tuple[float | None, int | None, bool]:
+        """What `A_dagger` was asked for, each in its domain."""
+        owner = f"{self!r}.A_dagger"
+        limit = check_iteration(owner, 1 if max_iter is None else max_iter, progress)
+        return (
+            None if rtol is None else check_rtol(owner, rtol),
+            None if max_iter is None else limit,
+            progress,
+        )
 
     @checks_keywords
     def compute_sqnorm(self, x_or_shape: Any, rtol: float = 1e-10) -> float:
         """The largest eigenvalue of AᴴA for images of this shape (an array or a shape).
 
         Closed form where AᴴA merges into a value with one, else Lanczos iteration in float64 to a relative accuracy of
-        `rtol`, or a `ConvergenceWarning` with the accuracy reached.
+        `rtol`, or a `ConvergenceWarning` with the accuracy reached after 1000 products.  Where many eigenvalues lie close
+        to the largest, as those of normalised coil maps do, the default is out of reach; ``rtol=1e-3``, which takes tens
+        of products, does for the step length of an iteration.
         """
         rtol = check_rtol(f"{self!r}.compute_sqnorm", rtol, positive=True)
         shape = self._image_shape(x_or_shape)
@@ -98,7 +116,10 @@ class LinearPhysics(Hooks, Physics):
 
     @checks_keywords
     def compute_norm(self, x_or_shape: Any, rtol: float = 1e-10) -> float:
-        """The largest singular value of A for images of this shape: the root of `compute_sqnorm`."""
+        """The largest singular value of A for images of this shape: the root of `compute_sqnorm`, which has its `rtol`.
+
+        ``rtol=1e-3`` does for a step length, and is much quicker where it iterates.
+        """
         return math.sqrt(self.compute_sqnorm(x_or_shape, rtol))
 
     @checks_keywords
@@ -245,3 +266,5 @@ class PseudoInverse(algebra.PseudoInverseHooks, LinearPhysics):
 
     parent: LinearPhysics
     rtol: float | None = None
+    max_iter: int | None = None
+    progress: bool = False

@@ -8,7 +8,6 @@ from typing import Any
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, checks_keywords, describe
 from daskphys.physics.base import LinearPhysics, PseudoInverse
-from daskphys.physics.checks import check_rtol
 from daskphys.physics.cost import Cost, all_of
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.naming import naming
@@ -247,10 +246,11 @@ class BlockDiagonal(LinearPhysics):
         return max(self._each(lambda block: block.norm()))
 
     @checks_keywords
-    def A_dagger(self, y: Any, rtol: float | None = None) -> Any:
-        if rtol is not None:
-            rtol = check_rtol(f"{self!r}.A_dagger", rtol)
-        return doors.apply(self._made(tuple(PseudoInverse(block, rtol) for block in self)), y)
+    def A_dagger(
+        self, y: Any, rtol: float | None = None, *, max_iter: int | None = None, progress: bool = False
+    ) -> Any:
+        asked = self._inversion(rtol, max_iter, progress)
+        return doors.apply(self._made(tuple(PseudoInverse(block, *asked) for block in self)), y)
 
     A_dagger.__doc__ = LinearPhysics.A_dagger.__doc__
 

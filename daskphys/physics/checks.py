@@ -28,6 +28,15 @@ def check_rtol(owner: str, rtol: Any, *, positive: bool = False) -> float:
     return given
 
 
+def check_iteration(owner: str, max_iter: Any, progress: Any) -> int:
+    """`max_iter` as an int, or an error where it is no whole number of at least 1, or `progress` is no bool."""
+    if not is_count(max_iter):
+        raise ParameterError(f"{owner} expected a whole number max_iter >= 1, got {max_iter!r}")
+    if not isinstance(progress, bool):
+        raise ParameterError(f"{owner} expected progress True or False, got {progress!r}")
+    return int(max_iter)
+
+
 def real_parameter(given: Any, owner: str, name: str) -> Any:
     """An operator's parameter as a frozen array of float64, or an error where it is complex or not finite."""
     array = backend.as_parameter(doors.to_core(given), owner, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,21 @@ from daskphys import backend
 from daskphys.errors import ConvergenceWarning, warn
 from daskphys.krylov.lanczos import Lanczos
 from daskphys.krylov.lsmr import LSMR
+from daskphys.krylov.progress import Bar
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.system import as_result, check_finite, gram_dtype
 
 
-def solve(operator: Hooks, y: Any, shape: Any, rtol: float | None) -> Any:
+def solve(
+    operator: Hooks,
+    y: Any,
+    shape: Any,
+    rtol: float | None,
+    max_iter: int | None = None,
+    *,
+    progress: bool = False,
+) -> Any:
     """The least-squares solution of smallest norm of ``operator x = y`` (LSMR, Fong and Saunders 2011).
 
     Parameters
@@ -24,6 +34,10 @@ def solve(operator: Hooks, y: Any, shape: Any, rtol: float | None) -> Any:
         The operator; `shape` is that of x.
     rtol
         The relative accuracy to stop at; by default the rounding unit of the dtype of `y`.
+    max_iter
+        How many iterations at most.
+    progress
+        Whether to draw a bar on stderr.
 
     Raises
     ------
@@ -39,13 +53,14 @@ def solve(operator: Hooks, y: Any, shape: Any, rtol: float | None) -> Any:
     check_finite(y, repr(operator), "a measurement")
     eps = backend.eps(y[0] if isinstance(y, Measurements) else y)
     tol = eps if rtol is None else max(rtol, eps)
-    limit = max(1000, min(_unknowns(shape), 10_000))
-    solution = operator._solve(LSMR(tol, limit), y, shape)
+    limit = max_iter or max(1000, min(_unknowns(shape), 10_000))
+    with Bar("A_dagger", tol) if progress else contextlib.nullcontext() as bar:
+        solution = operator._solve(LSMR(tol, limit), y, shape, progress=bar)
     if not solution.converged:
         warn(
             f"{operator!r}: LSMR stopped after {solution.iterations} iterations at a relative residual of "
-            f"{solution.residual:.2e} of the normal equations (asked for {tol:.1e}): the problem is ill-conditioned; "
-            f"a larger rtol stops earlier",
+            f"{solution.residual:.2e} of the normal equations (asked for {tol:.1e}): give a larger rtol to be content "
+            f"with less, a larger max_iter to go on, or take optim.lsmr(A, y, rtol=…, max_iter=…, progress=True)",
             ConvergenceWarning,
         )
     return solution.x
@@ -73,8 +88,8 @@ def largest_eigenvalue(operator: Hooks, shape: Any, rtol: float) -> float:
     if not solution.converged:
         warn(
             f"{operator!r}: Lanczos stopped after {solution.iterations} iterations with the largest eigenvalue "
-            f"{solution.value:.6g} of AᴴA known to {solution.residual:.1e} (asked for {rtol:.1e}): a larger rtol stops "
-            f"earlier",
+            f"{solution.value:.6g} of AᴴA known to {solution.residual:.1e} (asked for {rtol:.1e}): give a "
+            f"larger rtol, as in A.compute_norm(shape, rtol=1e-3), which does for a step length",
             ConvergenceWarning,
         )
     assert solution.value is not None

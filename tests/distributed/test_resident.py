@@ -8,14 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster, Worker
 from distributed.comm.tcp import TCP
+from sensors import Pairs
 
 from daskphys.distributed import DistributedContext, DistributedPhysics, distribute
 from daskphys.distributed.resident import system
 from daskphys.distributed.resident.hearing import TOPIC
+from daskphys.errors import ConvergenceWarning
 from daskphys.krylov.cg import CG
 from daskphys.krylov.lanczos import Lanczos
 from daskphys.krylov.lsmr import LSMR
@@ -167,6 +170,26 @@ def test_a_product_moves_an_image_down_and_up(
 
 
 # -- progress, and its end ------------------------------------------------------------------------------------------
+
+
+def test_a_dagger_is_stopped_where_the_plain_one_is(
+    threads: DistributedContext, mixed: Any, image: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    y, D = mixed(image), distribute(mixed, threads)
+    with pytest.warns(ConvergenceWarning, match="after 3 iterations"):
+        got = D.A_dagger(y, max_iter=3, progress=True)
+    with pytest.warns(ConvergenceWarning, match="after 3 iterations"):
+        np.testing.assert_array_equal(got, mixed.A_dagger(y, max_iter=3))
+    assert "A_dagger: iteration 3" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::daskphys.errors.ConvergenceWarning")  # of a task, on its own thread
+def test_lazily_a_sensor_axis_keeps_what_an_inverse_was_asked_for(image: np.ndarray) -> None:
+    A = Pairs(np.random.default_rng(1).uniform(0.5, 1.5, (5, *image.shape[-2:])))
+    y = A(image)
+    lazy, plain = A.A_dagger(da.from_array(y), max_iter=1), A.A_dagger(y, max_iter=1)
+    np.testing.assert_array_equal(lazy.compute(scheduler="threads"), plain)
+    assert not np.array_equal(plain, A.A_dagger(y))
 
 
 def test_progress_reaches_the_client(threads: DistributedContext, mixed: Any, image: np.ndarray) -> None:

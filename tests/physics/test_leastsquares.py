@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
-from cases import MIXED, RAGGED, blur, kernel
+from cases import MIXED, RAGGED, blur, kernel, raises
 
-from daskphys import backend
-from daskphys.errors import ConvergenceWarning
-from daskphys.physics import Blur, Measurements, gaussian_blur, stack
+from daskphys import backend, optim
+from daskphys.errors import ConvergenceWarning, ParameterError
+from daskphys.physics import Blur, LinearPhysics, Measurements, block_diagonal, gaussian_blur, stack, value
 from daskphys.physics.base import PseudoInverse
 
 SHAPE = (7, 6)
@@ -154,3 +154,67 @@ def test_iterations_start_the_same_way_every_time(rng):
     y = random_output(MIXED, rng)
     assert MIXED.A_dagger(y).tobytes() == MIXED.A_dagger(y).tobytes()
     assert MIXED.compute_norm(SHAPE) == MIXED.compute_norm(SHAPE)
+
+
+# -- how far an iteration goes, as it is asked --------------------------------------------------------------------
+
+
+def test_max_iter_stops_early_and_says_how_to_go_on(rng):
+    y = random_output(MIXED, rng)
+    with pytest.warns(ConvergenceWarning, match=r"after 3 iterations.*larger max_iter.*optim\.lsmr\(A, y, "):
+        x = MIXED.A_dagger(y, max_iter=3)
+    with pytest.warns(ConvergenceWarning):
+        expected = optim.lsmr(MIXED, y, rtol=np.finfo(float).eps, max_iter=3)
+    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_array_equal(MIXED.A_dagger(y, max_iter=1000), MIXED.A_dagger(y))
+
+
+def test_progress_of_the_iterative_form_alone(rng, capsys):
+    MIXED.A_dagger(random_output(MIXED, rng))
+    circular = blur("circular", 3, 4)
+    circular.A_dagger(random_output(circular, rng), progress=True, max_iter=1)
+    assert not capsys.readouterr().err
+    MIXED.A_dagger(random_output(MIXED, rng), progress=True)
+    assert "A_dagger: iteration" in capsys.readouterr().err
+
+
+def test_blocks_are_stopped_each(rng):
+    A = block_diagonal(blur("reflect", 3, 4), blur("valid", 3, 4))
+    y = A(Measurements(rng.standard_normal((2, *SHAPE))))
+    with pytest.warns(ConvergenceWarning, match="after 2 iterations"):
+        got = A.A_dagger(y, max_iter=2)
+    with pytest.warns(ConvergenceWarning):
+        np.testing.assert_array_equal(got[1], A[1].A_dagger(y[1], max_iter=2))
+
+
+@pytest.mark.parametrize("make", [lambda A: A, lambda A: block_diagonal(A, A)], ids=["one", "blocks"])
+def test_what_an_iteration_is_asked(make):
+    A = make(blur("reflect", 3, 4))
+    y = np.ones(SHAPE)  # is not looked at
+    for wrong, words in (
+        ({"max_iter": 0}, "max_iter >= 1, got 0"),
+        ({"max_iter": True}, "max_iter >= 1, got True"),
+        ({"progress": 1}, "progress True or False, got 1"),
+        ({"rtol": 2.0}, "rtol < 1, got 2.0"),
+    ):
+        with raises(ParameterError, "A_dagger", words):
+            A.A_dagger(y, **wrong)
+
+
+@value
+class Crowded(LinearPhysics):
+    """Of very many eigenvalues that lie closely below the largest."""
+
+    def _forward(self, x):
+        n = x.shape[-1] * x.shape[-2]
+        return x * (1 - (np.arange(n).reshape(x.shape[-2:]) / n) ** 6)
+
+    def _adjoint(self, y, shape):
+        return self._forward(y)
+
+
+def test_a_norm_that_is_out_of_reach_says_what_does():
+    A = Crowded()
+    with pytest.warns(ConvergenceWarning, match=r"1000 iterations.*compute_norm\(shape, rtol=1e-3\)"):
+        norm = A.compute_norm((64, 64))
+    assert A.compute_norm((64, 64), rtol=1e-3) == pytest.approx(norm, rel=1e-3)
