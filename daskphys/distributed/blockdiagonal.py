@@ -66,7 +66,8 @@ class DistributedBlockDiagonal(BlockDiagonal):
         return self.held.report()
 
     def _made(self, blocks: tuple[LinearPhysics, ...]) -> BlockDiagonal:
-        return placed(BlockDiagonal(blocks), self.ctx, "auto", self.held.holding.replicas)
+        made = BlockDiagonal(blocks)
+        return placed(made, self.ctx, "auto", self.held.holding.replicas) if made._travels else made
 
     def _products(self, product: Callable[[LinearPhysics, Any], Any], x: Any) -> Measurements:
         def add(builder: GraphBuilder, call: str, blocks: calls.Blocks, parts: Any) -> list[Ref]:

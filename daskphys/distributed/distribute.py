@@ -102,7 +102,10 @@ def distribute(
     -------
     DistributedPhysics, DistributedNonlinear, DistributedJoined, DistributedBlockDiagonal, or an adjoint of them
         An operator with the same methods, and the same bits, as the plain one.  Its multiples, sums and
-        products are distributed operators of their own, whose sensors are sent when they are made.
+        products are distributed operators of their own, whose sensors are sent when they are made.  What
+        is itself made of distributed operators cannot be sent: in ``D @ D.H`` and ``D + E @ D.H @ D`` this client
+        applies one factor or term after the other, A x and a product's Aᴴ y with the bits of the plain
+        operator, AᴴA x and a sum's Aᴴ y to rounding.
 
     Notes
     -----
@@ -135,8 +138,11 @@ def distribute(
         raise ParameterError(
             f"distribute expected a DistributedContext, got {describe(ctx)}: write DistributedContext(client=…)"
         )
-    if isinstance(A, Distributed | DistributedJoined | DistributedBlockDiagonal):
-        raise ParameterError(f"distribute expected an operator that is not distributed yet, got {A!r}")
+    for given in A if isinstance(A, list | tuple) else (A,):
+        if isinstance(given, Physics) and not given._travels:
+            raise ParameterError(
+                f"distribute expected an operator that is not distributed yet, nor made of such, got {given!r}"
+            )
     if isinstance(A, Joined | BlockDiagonal | Adjoint) and (
         parameters is not None or num_operators not in (None, *([] if isinstance(A, Adjoint) else [len(A)]))
     ):

@@ -89,6 +89,10 @@ class DistributedJoined(JoinedStack):
         return self.parts.visualize(method, filename, format)
 
     def _joined(self, parts: Any, counts: Any, *, keep_noise: bool = False) -> LinearPhysics:
+        if not isinstance(
+            parts, DistributedPhysics
+        ):  # a product or sum with what cannot be sent to the workers
+            return super()._joined(parts, counts, keep_noise=keep_noise)
         noise_model = self.noise_model if keep_noise else None
         return DistributedJoined(parts, tuple(counts), self.own_sensor_axis, noise_model=noise_model)
 

@@ -87,7 +87,7 @@ class DistributedPhysics(Solved, Distributed, LinearPhysics, linear=True):
     def _merge(self, other: Any) -> DistributedPhysics | None:
         if isinstance(other, DistributedPhysics):
             recipe = other.recipe
-        elif isinstance(other, StackedPhysics):
+        elif isinstance(other, StackedPhysics) and other._travels:
             recipe = recipe_of(other, None)
         else:
             return None

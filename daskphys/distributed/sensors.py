@@ -186,9 +186,12 @@ class Distributed(Planned, Physics):
         return self._mapped(functools.partial(_with_noise, noise_model))
 
     def __matmul__(self, other: Any) -> Any:
-        if isinstance(other, Physics) and isinstance(other.domain, Images):
+        if isinstance(other, Physics) and isinstance(other.domain, Images) and other._travels:
             return self._mapped(functools.partial(_before, other))
         return super().__matmul__(other)
+
+    def _distant(self) -> Iterator[Any]:
+        yield self
 
     # -- what a call did, and how it looks --------------------------------------------------------------------
 

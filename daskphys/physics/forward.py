@@ -10,7 +10,8 @@ from typing import Any, Self
 from daskphys import backend, markup
 from daskphys.errors import ParameterError, describe
 from daskphys.physics.cost import Cost, nbytes
-from daskphys.physics.noise.adding import noisy
+from daskphys.physics.measurements import Measurements
+from daskphys.physics.noise.adding import Noise, noisy
 from daskphys.physics.noise.model import NoiseModel, Seeds
 from daskphys.physics.noise.streams import Part
 from daskphys.physics.normal_kind import NormalKind
@@ -83,6 +84,10 @@ class Forward(Value, abc.ABC):
         if model is None:
             return y
         return noisy(model, y, seeds, Part.all_of(tuple(y.shape), self.range.ndim), repr(self))
+
+    def _noised(self, x: Any, noise: Noise) -> Measurements:
+        """A x with `noise`, where A x is one array a sensor or a part."""
+        return Measurements(noise.added((), self._forward(x)))
 
     def with_noise(self, noise_model: NoiseModel | None) -> Self:
         """The same operator with another noise model; with None, without noise.
@@ -173,6 +178,11 @@ class Forward(Value, abc.ABC):
         """The operators of which this one is made whose products are calls to other machines."""
         for part in self._made_of():
             yield from part._distant()
+
+    @property
+    def _travels(self) -> bool:
+        """Whether it can be sent to other machines: what is made of calls to them stays here."""
+        return next(self._distant(), None) is None
 
     def _made_of(self) -> Iterator[Forward]:
         """The operators of which this one is made."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from daskphys.distributed.resident import solving
@@ -24,9 +23,6 @@ class Solved:
                 LocalSystem(self, y, shape), x0, progress
             )  # beside the image: nothing to communicate
         return solving.solve(self, solver, y, shape, x0, progress)
-
-    def _distant(self) -> Iterator[Any]:
-        yield self
 
     def _iterated_from_here(self) -> None:
         solving.warn_of_calls(self)
