@@ -51,8 +51,7 @@ def apply(operator: Any, value: Any) -> Any:
     if isinstance(operator, DistributedGram):
         operator.check_method()
     if isinstance(operator, Noisy):
-        physics = operator.parent
-        return noise.added(physics, apply(physics, value), operator.seeds, split(physics, value))
+        return noise.apply(operator, value, apply)
     if operator.of_real_images and backend.is_complex(value):
         value = value.real  # of another product: the door takes real ones alone
     match operator:  # an operator with a sensor axis of its own is the stack of its parts

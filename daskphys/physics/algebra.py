@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import replace
 from typing import Any
 
@@ -89,6 +91,12 @@ class SumHooks(SumCost):
     def _adjoint(self, y: Any, shape: Any) -> Any:
         return pairwise_sum(term._adjoint(y, shape) for term in self.terms)
 
+    @property
+    def _measured(self) -> Any:
+        """What any of the terms measures."""
+        each = [None if m is None else m != 0 for m in (term._measured for term in self.terms)]
+        return None if any(m is None for m in each) else functools.reduce(operator.or_, each)
+
     def _range_shape(self, shape: Any) -> Any:
         return self._agreed([term._range_shape(shape) for term in self.terms])
 
@@ -142,6 +150,10 @@ class ScaledHooks(ScaledCost):
     @property
     def range(self) -> Images | Sensors:
         return of_reals(replace(self.parent.range, owner=self), self.gives_real)
+
+    @property
+    def _measured(self) -> Any:
+        return self.parent._measured
 
     @property
     def _conjugate(self) -> complex:

@@ -24,6 +24,9 @@ class Squeeze(LinearPhysics):
     def range_ndim(self) -> int:
         return self.ndim - 1
 
+    def _measured_after(self, first: Any) -> Any:
+        return first if first is None or first.ndim < self.ndim else self._forward(first)
+
     def _forward(self, x: Any) -> Any:
         return x[(..., 0, *(slice(None),) * (self.ndim - 1))]
 
@@ -53,6 +56,10 @@ class Selection(LinearPhysics):
     @property
     def domain_ndim(self) -> int:  # type: ignore[override]
         return self.ndim
+
+    def _measured_after(self, first: Any) -> Any:
+        one_for_all = first is None or first.ndim < self.ndim or first.shape[-self.ndim] == 1
+        return first if one_for_all else self._forward(first)
 
     def _forward(self, x: Any) -> Any:
         return x[(..., slice(self.start, self.stop), *(slice(None),) * (self.ndim - 1))]

@@ -83,7 +83,21 @@ class Forward(Value, abc.ABC):
         y, model = self._forward(x), self.noise_model
         if model is None:
             return y
-        return noisy(model, y, seeds, Part.all_of(tuple(y.shape), self.range.ndim), repr(self))
+        return noisy(
+            model, y, seeds, Part.all_of(tuple(y.shape), self.range.ndim), repr(self), self._measured
+        )
+
+    @property
+    def _measured(self) -> Any:
+        """Which entries of a measurement are measured, for noise lands there alone: None where all are.
+
+        Else an array that broadcasts against the measurement's trailing axes, and is zero where nothing is measured.
+        """
+        return None
+
+    def _measured_after(self, first: Any) -> Any:
+        """The same of ``self @ B``, where `first` is that of B."""
+        return self._measured
 
     def _noised(self, x: Any, noise: Noise) -> Measurements:
         """A x with `noise`, where A x is one array a sensor or a part."""

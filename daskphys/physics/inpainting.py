@@ -86,6 +86,10 @@ class Inpainting(LinearPhysics):
     def _domain_shape(self, shape: Any) -> Any:
         return self._range_shape(shape)
 
+    @property
+    def _measured(self) -> Any:
+        return self.mask
+
     def _forward(self, x: Any) -> Any:
         return self.pointwise._forward(x)
 

@@ -182,13 +182,27 @@ class Joined(LinearPhysics):
     # -- noise: a stream for each sensor ---------------------------------------------------------------------
 
     def _noisy(self, x: Any, seeds: Seeds) -> Any:
-        model = self.noise_model
-        if model is None:
+        if self.noise_model is None:
             return self._forward(x)
+        return self.join(self.parts._noised(x, self._part_noise(seeds)))
+
+    def _part_noise(self, seeds: Seeds) -> JoinedNoise:
+        """The noise of one call, where there is a noise model."""
+        assert self.noise_model is not None
         firsts = tuple(start for start, _ in self.bounds)
-        return self.join(
-            self.parts._noised(x, JoinedNoise(seeds, model, repr(self), firsts, -self.sensor_axis))
-        )
+        return JoinedNoise(seeds, self.noise_model, repr(self), firsts, -self.sensor_axis)
+
+    @property
+    def _measured(self) -> Any:
+        each, axis, n = [part._measured for part in self.parts], self.sensor_axis, -self.sensor_axis
+        if all(m is None for m in each):
+            return None
+        flags = [np.atleast_1d(True if m is None else backend.to_numpy(m) != 0) for m in each]
+        flags = [m.reshape((1,) * (n - m.ndim) + m.shape) for m in flags]
+        ndim = max(m.ndim for m in flags)
+        common = np.broadcast_shapes(*((*m.shape[:axis], 1, *m.shape[m.ndim + axis + 1 :]) for m in flags))
+        sizes = ((*common[:axis], count, *common[ndim + axis + 1 :]) for count in self.counts)
+        return np.concatenate([np.broadcast_to(m, s) for m, s in zip(flags, sizes, strict=True)], axis)
 
     # -- what they cost --------------------------------------------------------------------------------------
 

@@ -275,6 +275,9 @@ class Chained(Product, Physics):
     def _forward(self, x: Any) -> Any:
         return self.left._forward(self.right._forward(x))
 
+    def _noisy(self, x: Any, seeds: Seeds) -> Any:
+        return self._noise_of._noisy(self.right._forward(x), seeds)
+
     def _vjp(self, x: Any, v: Any) -> Any:
         return self.right._vjp(x, self.left._vjp(self.right._forward(x), v))
 

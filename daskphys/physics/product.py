@@ -55,10 +55,22 @@ class Product(Forward):
     def _noise_models(self) -> tuple[NoiseModel | None, ...]:
         return super()._noise_models or (() if isinstance(self.range, Images) else self.left._noise_models)
 
+    @property
+    def _measured(self) -> Any:
+        return self.left._measured_after(self.right._measured)
+
+    def _measured_after(self, first: Any) -> Any:
+        return self.left._measured_after(self.right._measured_after(first))
+
+    @property
+    def _noise_of(self) -> Any:
+        """The left operator, with the noise of the product."""
+        return self.left.with_noise(self.noise_model) if isinstance(self.range, Images) else self.left
+
     def _noisy(self, x: Any, seeds: Seeds) -> Any:
         if isinstance(self.range, Images):
             return super()._noisy(x, seeds)
-        return self.left._noisy(self.right._forward(x), seeds)
+        return self._noise_of._noisy(self.right._forward(x), seeds)
 
     def with_noise(self, noise_model: NoiseModel | None) -> Self:
         if isinstance(self.range, Images):

@@ -48,6 +48,10 @@ class OfRealImages(LinearPhysics):
     def range(self) -> Images | Sensors:
         return self.parent.range.widened(0, self)
 
+    @property
+    def _measured(self) -> Any:
+        return self.parent._measured
+
     def _forward(self, x: Any) -> Any:
         return self.parent._forward(x)
 

@@ -9,9 +9,13 @@ from sensors import Coils, Pairs
 
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.physics import (
+    MRI,
     Blur,
+    ComplexGaussianNoise,
     GaussianNoise,
     Identity,
+    Inpainting,
+    MultiCoilMRI,
     PhaseRetrieval,
     PoissonNoise,
     SaltPepperNoise,
@@ -20,6 +24,7 @@ from daskphys.physics import (
     hstack,
     stack,
 )
+from daskphys.physics.mri import birdcage_maps
 
 K = gaussian_blur(1.0)
 X = np.random.default_rng(0).random((2, 24, 20), dtype=np.float32)
@@ -104,6 +109,48 @@ def test_a_sensor_axis(processes, kind):
     lazy = D(da.from_array(X, chunks=(1, 24, 20)), seed=3)
     with processes.client.as_current():
         np.testing.assert_array_equal(lazy.compute(), B(X, seed=3))
+
+
+def test_where_a_mask_measures_nothing(processes):
+    frames = np.stack([np.arange(24) % 2, np.arange(24) % 3 == 0])[..., None] * np.ones(20)
+    x = X.astype(np.complex64)
+    maps = birdcage_maps(4, (24, 20))
+    for B in (
+        stack(*(Inpainting(m, noise_model=GaussianNoise(0.1)) for m in frames), Blur(K)),
+        stack(*(MRI(m, noise_model=ComplexGaussianNoise(0.1)) for m in frames)),
+        stack(*(Inpainting(m, noise_model=PoissonNoise(0.1)) for m in frames)),
+        stack(*(Inpainting(m, noise_model=SaltPepperNoise(0.2, 0.2)) for m in frames)),
+    ):
+        D, image = distribute(B, processes), x if isinstance(B[0], MRI) else X
+        same(D(image, seed=3), B(image, seed=3))
+        assert not np.any(B(image, seed=3)[0][:, ::2])
+        lazy = D(da.from_array(image, chunks=(1, 24, 20)), seed=3)
+        with processes.client.as_current():
+            same(lazy.compute(), B(image, seed=3))
+    coils = MultiCoilMRI(maps, frames, noise_model=ComplexGaussianNoise(0.1))
+    lazily = MultiCoilMRI(
+        da.from_array(maps, chunks=(1, 24, 20)), frames, noise_model=ComplexGaussianNoise(0.1)
+    )
+    expected = coils(x, seed=3)
+    assert np.array_equal(np.any(expected, (1, 3)), frames[..., 0] != 0)
+    for D in (distribute(coils, processes), distribute(lazily, processes)):
+        np.testing.assert_array_equal(D(x, seed=3), expected)
+        np.testing.assert_array_equal(D[1:3](x, seed=3), coils[1:3](x, seed=3))
+        np.testing.assert_array_equal((D @ Blur(K))(x, seed=3), (coils @ Blur(K))(x, seed=3))
+        doubled = (2 * D).with_noise(ComplexGaussianNoise(0.1))
+        np.testing.assert_array_equal(doubled(x, seed=3)[expected == 0], 0)
+        image = da.from_array(x, chunks=(2, 24, 20))
+        with processes.client.as_current():
+            np.testing.assert_array_equal(D(image, seed=3).compute(), expected)
+
+
+def test_a_product_with_what_is_not_linear(threads):
+    B, N = Pairs(np.ones((5, 24, 20)), noise_model=GaussianNoise(0.1)), PhaseRetrieval(Identity())
+    D = distribute(B, threads)
+    np.testing.assert_array_equal((D @ N)(X, seed=3), B(N(X), seed=3))
+    with threads.client.as_current():
+        lazy = (D @ N)(da.from_array(X, chunks=(1, 24, 20)), seed=3)
+        np.testing.assert_array_equal(lazy.compute(), B(N(X), seed=3))
 
 
 def test_a_factory(threads):

@@ -134,6 +134,10 @@ class MRI(LinearPhysics):
     def _domain_shape(self, shape: Any) -> Any:
         return self._range_shape(shape)
 
+    @property
+    def _measured(self) -> Any:
+        return self.mask
+
     def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
         factor = encoding(self.mask, self.ndim, z)
         return z * factor

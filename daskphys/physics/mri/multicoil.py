@@ -63,6 +63,10 @@ class CoilShapes(LinearPhysics):
         self._range_shape(domain)
         return domain
 
+    @property
+    def _measured(self) -> Any:
+        return self.mask[(..., None, *(slice(None),) * self.ndim)]  # of every coil
+
     def _result_dtype(self, dtype: str) -> str:
         return backend.complex_name(dtype)
 

@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 
 from daskphys import backend
+from daskphys.errors import ShapeError, describe
 from daskphys.physics.naming import naming
 from daskphys.physics.noise.model import NoiseModel, Seeds
 from daskphys.physics.noise.streams import Part, Share, fill
 
 
-def noisy(model: NoiseModel, y: Any, seeds: Seeds, part: Part, owner: str) -> Any:
+def noisy(model: NoiseModel, y: Any, seeds: Seeds, part: Part, owner: str, measured: Any = None) -> Any:
     """Measurement `y`, which is this part of what a sensor (or several) have measured, with its noise.
 
-    `owner` is the operator in words, for errors.
+    `owner` is the operator in words, for errors; `measured` says where the whole has noise, as `Forward._measured` does.
     """
+    if measured is not None:
+        flags = backend.like(measured[part.within(tuple(measured.shape))] != 0, y)
+        return backend.namespace(y).where(flags, noisy(model, y, seeds, part, owner), y)
     model._check_dtype(backend.dtype_name(y), owner)
     if not backend.size(y.shape):
         return y
@@ -29,17 +33,29 @@ def noisy(model: NoiseModel, y: Any, seeds: Seeds, part: Part, owner: str) -> An
 
         def one(rng: np.random.Generator, share: Share) -> None:
             at = share.here, share.rows
-            out[at] = model._sampled(rng, given[at].astype(np.float64))
+            out[at] = _checked(
+                model, "_sampled", model._sampled(rng, given[at].astype(np.float64)), given[at].shape
+            )
 
         fill(part, seed, one)
         return backend.like(out.reshape(y.shape), y)
 
     def draw(rng: np.random.Generator, share: Share) -> None:
-        drawn = model._drawn(rng, (int(share.of_cell[-1]) + 1, part.width))
+        shape = int(share.of_cell[-1]) + 1, part.width
+        drawn = _checked(model, "_drawn", model._drawn(rng, shape), shape)
         out[share.here, share.rows] = drawn[share.of_cell, part.columns]
 
     fill(part, seed, draw)
-    return model._put(y, backend.like(out.reshape(y.shape), y))
+    return _checked(model, "_put", model._put(y, backend.like(out.reshape(y.shape), y)), tuple(y.shape))
+
+
+def _checked(model: NoiseModel, hook: str, made: Any, shape: tuple[int, ...]) -> Any:
+    """What a hook of a model has given, which has to have a shape."""
+    if not backend.is_array(made) or tuple(made.shape) != shape:
+        raise ShapeError(
+            f"{model!r}: {hook} expected to return an array of shape {shape}, got {describe(made)}"
+        )
+    return made
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,9 @@ class SensorNoise:
             if sensor.noise_model is not None:
                 part = Part.all_of(tuple(own.shape), sensor.range.ndim, index)
                 with naming(index, sensor):
-                    made.append(noisy(sensor.noise_model, own, self.seeds, part, repr(sensor)))
+                    made.append(
+                        noisy(sensor.noise_model, own, self.seeds, part, repr(sensor), sensor._measured)
+                    )
             else:
                 made.append(own)
         return made
@@ -86,10 +104,14 @@ class JoinedNoise:
     def added(self, block: Iterable[Any], y: Sequence[Any], start: int = 0) -> list[Any]:
         """The measurements of neighbouring parts with their noise; the first has the index `start`."""
         made = []
-        for index, own in enumerate(y, start):
-            where = Part.all_of(tuple(own.shape), self.ndim, self.firsts[index], along=True)
-            made.append(noisy(self.model, own, self.seeds, where, self.owner))
+        for index, (part, own) in enumerate(zip(block, y, strict=True), start):
+            where = self.where(index, tuple(own.shape))
+            made.append(noisy(self.model, own, self.seeds, where, self.owner, part._measured))
         return made
+
+    def where(self, index: int, shape: tuple[int, ...]) -> Part:
+        """What a part has measured, an array of this shape."""
+        return Part.all_of(shape, self.ndim, self.firsts[index], along=True)
 
 
 Noise = SensorNoise | JoinedNoise

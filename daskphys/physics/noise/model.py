@@ -41,7 +41,9 @@ class NoiseModel(Value, abc.ABC):
 
     def _drawn(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Random numbers of one stream, in double precision."""
-        raise NotImplementedError
+        raise ParameterError(
+            f"{self!r} has no noise: expected a hook _drawn(rng, shape), or _sampled(rng, y) and depends = True"
+        )
 
     def _put(self, y: Any, drawn: Any) -> Any:
         """Measurement `y` with such random numbers, in its precision and of its kind of array."""
@@ -49,7 +51,9 @@ class NoiseModel(Value, abc.ABC):
 
     def _sampled(self, rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
         """Measurement `y`, in double precision, with the noise of one stream."""
-        raise NotImplementedError
+        raise ParameterError(
+            f"{self!r} has no noise: expected a hook _sampled(rng, y), for it has depends = True"
+        )
 
     def _check_dtype(self, dtype: str, owner: str) -> None:
         """Refuse real measurements of a model for complex ones, and complex ones of a model for real ones."""

@@ -74,6 +74,11 @@ class Part:
             columns.stop - columns.start,
         )
 
+    def within(self, shape: Shape) -> tuple[slice, ...]:
+        """What it has of an array that broadcasts against the trailing axes of the whole."""
+        axes = zip(shape[::-1], self.start[::-1], self.shape[::-1], strict=False)
+        return tuple(slice(None) if n == 1 else slice(a, a + m) for n, a, m in axes)[::-1]
+
     def leads(self) -> np.ndarray:
         """The numbers of the indexes of the leading axes that are in it."""
         return self._numbers(slice(0, self._axis - self.along))

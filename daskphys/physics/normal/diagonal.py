@@ -72,6 +72,9 @@ class Diagonal(Spectral):
     def rounding_units(self) -> float:
         return 1.0
 
+    def _measured_after(self, first: Any) -> Any:
+        return first
+
     def _forward(self, x: Any) -> Any:
         return self.multiply(x)
 

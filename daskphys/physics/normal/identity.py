@@ -75,6 +75,9 @@ class Identity(NormalValue):
         """The product with an image, in its precision."""
         return self.factor * z
 
+    def _measured_after(self, first: Any) -> Any:
+        return first
+
     def _forward(self, x: Any) -> Any:
         return self.multiply(x)
 
