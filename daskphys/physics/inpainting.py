@@ -35,7 +35,7 @@ class Inpainting(LinearPhysics):
 
     Notes
     -----
-    AᴴA merges into one `Diagonal`, for any number of masks.
+    AᴴA merges into one `Diagonal`, for any number of masks.  Noise lands where the mask is not zero.
 
     Examples
     --------

@@ -88,7 +88,7 @@ class MRI(LinearPhysics):
     -----
     Images are complex; a real one has a complex measurement, and Aᴴy is complex.  Pixel ``n // 2`` of each axis is the
     origin: ``y[k] = (H W)^(-1/2) Σ_j x[j] exp(−2πi (k − c)·(j − c) / n)`` with c = n // 2.  AᴴA merges into one
-    `CentredMultiplier`, so that ``A_dagger`` and ``tikhonov`` are closed form.
+    `CentredMultiplier`, so that ``A_dagger`` and ``tikhonov`` are closed form.  Noise lands where the mask is not zero.
 
     References
     ----------

@@ -206,7 +206,7 @@ class MultiCoilMRI(CoilShapes, JoinedPhysics):
     Notes
     -----
     Images are complex; a real one has a complex measurement, and Aᴴy is complex.  AᴴA does not merge; each product with
-    it takes two FFTs a coil.
+    it takes two FFTs a coil.  Noise lands where the mask is not zero.
 
     References
     ----------

@@ -22,7 +22,8 @@ class NoiseModel(Value, abc.ABC):
     """What a sensor adds to what it measures; an immutable value, given as ``noise_model=`` to any operator.
 
     An author writes a class decorated with `daskphys.physics.value`, and either `_drawn`, where the noise does not
-    depend on the measurement, with `_put`; or `_sampled`, with ``depends = True``.
+    depend on the measurement, with `_put` if it is not added; or `_sampled`, with ``depends = True``.  Each returns an
+    array of the shape that it is given.  What an operator does not measure (`_measured`) keeps its value.
 
     Parameters
     ----------
