@@ -27,7 +27,7 @@ _RUN = 256
 _Read = tuple[np.ndarray, np.ndarray | None, np.ndarray | None, tuple[str, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scan:
     """What a file holds of one encoding space.
 
@@ -56,6 +56,12 @@ class Scan:
     axes: tuple[str, ...]
     field_of_view: tuple[float, float, float]
     header: Any
+
+    def __repr__(self) -> str:
+        arrays = {"kspace": self.kspace, "mask": self.mask, "trajectory": self.trajectory}
+        shapes = [f"{name} of {a.shape}" for name, a in arrays.items() if a is not None]
+        axes = [f"axes {', '.join(self.axes)}"] if self.axes else []
+        return f"Scan({', '.join([*shapes, *axes])}, {' × '.join(f'{n:g}' for n in self.field_of_view)} mm)"
 
 
 def read_ismrmrd(path: str | os.PathLike[str], dataset: str = "dataset", encoding: int = 0) -> Scan:
@@ -91,6 +97,8 @@ def read_ismrmrd(path: str | os.PathLike[str], dataset: str = "dataset", encodin
     Examples
     --------
     >>> from daskphys.interop.ismrmrd import read_ismrmrd
+    >>> from daskphys.physics import MultiCoilMRI
+    >>> from daskphys.physics.mri import espirit_maps
     >>> scan = read_ismrmrd("scan.h5")  # doctest: +SKIP
     >>> A = MultiCoilMRI(espirit_maps(scan.kspace), scan.mask)  # doctest: +SKIP
     """

@@ -22,7 +22,7 @@ from daskphys.physics.normal.multiplier import Circular
 from daskphys.physics.normal.spectral import power
 from daskphys.physics.padding import pad
 from daskphys.physics.separable import in_words, passes_of, taps_of
-from daskphys.physics.spaces import check_channels
+from daskphys.physics.spaces import check_leading
 from daskphys.physics.stencil import Stencil
 from daskphys.physics.transform import Transform, as_pair, from_pair
 from daskphys.physics.value import value
@@ -147,7 +147,7 @@ class Blur(LinearPhysics):
                 f"{self!r} expected an image of at least {_times(self.kernel_shape)}, its kernel's size, got "
                 f"{_times(image)}: {self._mend(shape)}"
             )
-        check_channels(self, tuple(self.filter.shape[: -self._space]), tuple(shape), self._space)
+        check_leading(self, "filter", tuple(self.filter.shape[: -self._space]), tuple(shape), self._space)
         return (*lead, *(s + sign * (n - 1) for s, n in zip(space, self.kernel_shape, strict=True)))
 
     # -- products ------------------------------------------------------------------------------------------

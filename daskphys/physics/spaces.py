@@ -154,14 +154,21 @@ def _cotangent(owner: Any, space: Any, a: Any) -> Any:
     return replace(space, owner=owner).check(a)
 
 
-def check_channels(owner: Any, channels: Shape, shape: Shape, ndim: int) -> None:
-    """Refuse an image of `shape` with `ndim` spatial axes whose axes before them are not `channels` (1: any)."""
+def check_leading(owner: Any, what: str, leading: Shape, shape: Shape, ndim: int) -> None:
+    """Refuse an image of `shape` with `ndim` axes of its own, before which it has not the axes of `what` (1: any)."""
     lead = shape[: len(shape) - ndim]
-    for axis, n in zip(range(-len(channels), 0), channels, strict=True):
+    for axis, n in zip(range(-len(leading), 0), leading, strict=True):
         if n not in (1, lead[axis]):
+            more = f": give ndim={ndim + 1} for images of {ndim + 1} axes" if _has_ndim(owner, ndim) else ""
             raise ShapeError(
-                f"{owner!r} expected {n} channels, as many as it has parameters for, got an image of shape {shape}"
+                f"{owner!r} expected an image with a leading axis of {n} (axis {axis - ndim}), as its {what} has, got shape "
+                f"{shape}{more}"
             )
+
+
+def _has_ndim(owner: Any, ndim: int) -> bool:
+    """Whether an operator on `ndim` axes has a field by which it would act on one more."""
+    return ndim < 3 and "ndim" in owner._fields()
 
 
 def check_as_many(left: Any, right: Any) -> None:

@@ -76,6 +76,7 @@ def test_a_cartesian_scan(tmp_path, rng):
     np.testing.assert_array_equal(scan.mask, mask)
     assert scan.kspace.dtype == np.complex64
     assert (scan.trajectory, scan.axes, scan.field_of_view) == (None, (), (6.0, 200.0, 300.0))
+    assert repr(scan) == "Scan(kspace of (3, 16, 20), mask of (16, 20), 6 × 200 × 300 mm)"
     assert scan.header.experimentalConditions.H1resonanceFrequency_Hz == 63500000
     np.testing.assert_array_equal(MultiCoilMRI(birdcage_maps(3, x.shape), scan.mask)(x), scan.kspace)
 
@@ -106,6 +107,7 @@ def test_frames_slices_averages_and_partial_echoes(tmp_path, rng):
     ]
     scan = read_ismrmrd(write(tmp_path / "scan.h5", header(10, 8), lines))
     assert scan.axes == ("repetition", "slice")
+    assert "axes repetition, slice, 6 × 200 × 300 mm" in repr(scan)
     np.testing.assert_allclose(scan.kspace, y, atol=1e-6)
     assert scan.mask.shape == (2, 3, 8, 10)
     assert not scan.mask[..., :2].any()

@@ -5,7 +5,7 @@ import pytest
 from cases import raises
 
 from daskphys.errors import ParameterError, ShapeError
-from daskphys.physics import MultiCoilMRI
+from daskphys.physics import MRI, MultiCoilMRI
 from daskphys.physics.mri import birdcage_maps, espirit_maps, walsh_maps
 
 
@@ -13,6 +13,17 @@ def test_birdcages_are_those_of_sigpy(reference):
     case = reference("sigpy_mri")
     np.testing.assert_allclose(birdcage_maps(5, (36, 32)), case["birdcage"], atol=1e-6)
     np.testing.assert_allclose(birdcage_maps(10, (6, 8, 7)), case["birdcage_3d"], atol=1e-6)
+
+
+def test_maps_of_a_volume_for_images_of_two_axes():
+    """Where they stand for frames, and the volume has not as many; who forgot `ndim` is told so."""
+    A = MultiCoilMRI(birdcage_maps(4, (6, 20, 20)), np.ones((20, 20)))
+    axis = "expected an image with a leading axis of 4 (axis -3), as its array of maps has"
+    with raises(ShapeError, repr(A), axis, "got shape (6, 20, 20)", "ndim=3"):
+        A(np.ones((6, 20, 20)))
+    frames = MRI(np.ones((3, 4, 4)))
+    with raises(ShapeError, repr(frames), "a leading axis of 3 (axis -3), as its mask has", "(1, 4, 4)"):
+        frames(np.ones((1, 4, 4)))
 
 
 def test_espirit_is_that_of_sigpy(reference):

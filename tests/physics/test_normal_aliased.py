@@ -178,7 +178,7 @@ def test_one_kernel_a_channel(rng):
     assert isinstance(N, AliasedMultiplier)
     np.testing.assert_allclose(N(x), A.A_adjoint(A(x)), atol=1e-13)
     np.testing.assert_allclose(A.A_dagger(A(x)), x, atol=1e-8)
-    with raises(ShapeError, "3 channels", "(2, 6, 8)"):
+    with raises(ShapeError, "a leading axis of 3", "array of blocks", "(2, 6, 8)"):
         N(np.ones((2, 6, 8)))
 
 

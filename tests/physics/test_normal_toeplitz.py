@@ -169,5 +169,8 @@ def test_bad_parameters():
     three = Toeplitz.from_kernel(lags(4, 5, lead=(3,)), ndim=2)
     with raises(ShapeError, "expected spectra of one shape"):
         three + Toeplitz.from_kernel(lags(4, 5, lead=(2,)), ndim=2)
-    with raises(ShapeError, "expected 3 channels"):
+    with raises(
+        ShapeError,
+        "a leading axis of 3 (axis -3), as its spectrum has",
+    ):
         three(np.ones((2, 4, 5)))

@@ -13,7 +13,7 @@ from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.normal import CentredMultiplier
 from daskphys.physics.normal.spectral import power
 from daskphys.physics.normal_kind import NormalKind, kspace
-from daskphys.physics.spaces import check_channels
+from daskphys.physics.spaces import check_leading
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
@@ -72,8 +72,8 @@ class MRI(LinearPhysics):
     Parameters
     ----------
     mask : array, shape (…, H, W); with ``ndim=3`` (…, D, H, W); of bool or of real numbers
-        Which frequencies are sampled, frequency zero at ``n // 2`` of each axis; numbers weight them.  Axes in front
-        (frames) broadcast against the image's.
+        Which frequencies are sampled, frequency zero at ``n // 2`` of each axis; numbers weight them.  Where it has
+        axes in front (frames), the image has them too, as long as they are; one of length 1 fits any.
     ndim : {2, 3}
         The number of spatial axes.
 
@@ -128,7 +128,7 @@ class MRI(LinearPhysics):
             raise ShapeError(
                 f"{self!r} expected an image of {sizes}, the size of its mask, got {tuple(shape)}"
             )
-        check_channels(self, tuple(self.mask.shape[: -self.ndim]), tuple(shape), self.ndim)
+        check_leading(self, "mask", tuple(self.mask.shape[: -self.ndim]), tuple(shape), self.ndim)
         return shape
 
     def _domain_shape(self, shape: Any) -> Any:

@@ -13,7 +13,7 @@ from daskphys.physics.cost import Cost, nbytes
 from daskphys.physics.normal import Diagonal
 from daskphys.physics.normal.spectral import power
 from daskphys.physics.normal_kind import DIAGONAL, NormalKind
-from daskphys.physics.spaces import check_channels
+from daskphys.physics.spaces import check_leading
 from daskphys.physics.value import value
 
 
@@ -56,8 +56,8 @@ class CoilMaps(LinearPhysics):
     Parameters
     ----------
     maps : array, shape (…, coil, H, W); with ``ndim=3`` (…, coil, D, H, W)
-        The sensitivity of each coil at each pixel, real or complex; axes before the coils' broadcast against the
-        image's.  They are kept in the precision that they have.
+        The sensitivity of each coil at each pixel, real or complex; axes before the coils' are the image's too, or of
+        length 1.  They are kept in the precision that they have.
     ndim : {2, 3}
         The number of spatial axes.
 
@@ -106,7 +106,7 @@ class CoilMaps(LinearPhysics):
             raise ShapeError(
                 f"{self!r} expected an image of {own[-n:]}, the size of its maps, got {tuple(shape)}"
             )
-        check_channels(self, own[: -n - 1], tuple(shape), n)
+        check_leading(self, "array of maps", own[: -n - 1], tuple(shape), n)
         return (*shape[:-n], own[-n - 1], *own[-n:])
 
     def _domain_shape(self, shape: Any) -> Any:

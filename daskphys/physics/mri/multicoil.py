@@ -6,6 +6,7 @@ from typing import Any
 
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError
+from daskphys.markup import counted
 from daskphys.pairwise import pairwise_sum
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
@@ -15,7 +16,7 @@ from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.mri.cartesian import checked_mask, encoding, encoding_nbytes, picture, sampled
 from daskphys.physics.mri.coils import check_map_shape, checked_maps
 from daskphys.physics.normal.spectral import power
-from daskphys.physics.spaces import Images, check_channels
+from daskphys.physics.spaces import Images, check_leading
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
@@ -49,8 +50,8 @@ class CoilShapes(LinearPhysics):
             raise ShapeError(
                 f"{self!r} expected an image of {sizes}, the size of its maps and its mask, got {tuple(shape)}"
             )
-        for frames in (self.mask.shape[:-n], self.maps.shape[: -n - 1]):
-            check_channels(self, tuple(frames), tuple(shape), n)
+        check_leading(self, "mask", tuple(self.mask.shape[:-n]), tuple(shape), n)
+        check_leading(self, "array of maps", tuple(self.maps.shape[: -n - 1]), tuple(shape), n)
         return (*shape[:-n], self._coils, *sizes)
 
     def _domain_shape(self, shape: Any) -> Any:
@@ -191,8 +192,8 @@ class MultiCoilMRI(CoilShapes, JoinedPhysics):
         The sensitivity of each coil, real or complex, kept in its precision.  A Dask array with chunks along the coils,
         from a Zarr store, say, is loaded by the workers of `distribute`.
     mask : array, shape (…, H, W); with ``ndim=3`` (…, D, H, W); of bool or of real numbers
-        Which frequencies are sampled, the same for all coils; numbers weight them.  Axes in front (frames) of mask and
-        maps broadcast against the image's.
+        Which frequencies are sampled, the same for all coils; numbers weight them.  Where mask or maps have axes in front
+        (frames), the image has them too, as long as they are; one of length 1 fits any.
     ndim : {2, 3}
         The number of spatial axes.
 
@@ -271,7 +272,9 @@ class MultiCoilMRI(CoilShapes, JoinedPhysics):
         return self._together()._cost(shape, dtype)
 
     def _summary(self) -> str:
-        return f"{self._coils} coils, {sampled(self.mask)}" + ("" if self.ndim == 2 else ", ndim=3")
+        return f"{counted(self._coils, 'coil')}, {sampled(self.mask)}" + (
+            "" if self.ndim == 2 else ", ndim=3"
+        )
 
     def _thumbnails(self) -> list[tuple[str, Any]]:
         shown: list[tuple[str, Any]] = [("mask", picture(self.mask, self.ndim))]

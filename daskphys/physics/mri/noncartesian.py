@@ -8,6 +8,7 @@ from typing import Any
 
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError, describe
+from daskphys.markup import counted
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.joined import JoinedPhysics
 from daskphys.physics.mri.coils import CoilMaps, check_map_shape, checked_maps
@@ -133,7 +134,8 @@ class NonCartesianMRI(JoinedPhysics):
         return made
 
     def _summary(self) -> str:
-        return f"{self.maps.shape[-self.trajectory.domain_ndim - 1]} coils, {self.trajectory._summary()}"
+        coils = counted(int(self.maps.shape[-self.trajectory.domain_ndim - 1]), "coil")
+        return f"{coils}, {self.trajectory._summary()}"
 
     def _thumbnails(self) -> list[tuple[str, Any]]:
         coils = [] if doors.is_lazy(self.maps) else self._coils._thumbnails()

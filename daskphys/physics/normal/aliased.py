@@ -19,7 +19,7 @@ from daskphys.physics.normal.spectral import fft_rounding_units, power
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, aliased
 from daskphys.physics.polyphase import Polyphase, coarse
-from daskphys.physics.spaces import check_channels
+from daskphys.physics.spaces import check_leading
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
@@ -35,7 +35,7 @@ class AliasedMultiplier(HeldArray):
     ----------
     blocks : array, shape (…, fᵈ, fᵈ, *coarse[:-1], coarse[-1] // 2 + 1), complex128
         The Hermitian matrices, in the half spectrum of images of ``coarse = sizes / f``, for the components
-        ``x[a₁::f, …, a_d::f]`` with the last index first; leading axes broadcast against the image's.
+        ``x[a₁::f, …, a_d::f]`` with the last index first; leading axes are the image's too, or of length 1.
     sizes : tuple of int
         The image's spatial shape, multiples of f.
     factor : int
@@ -162,7 +162,13 @@ class AliasedMultiplier(HeldArray):
     def _range_shape(self, shape: Any) -> Any:
         if tuple(shape[-len(self.sizes) :]) != self.sizes:
             raise ShapeError(f"{self!r} expected an image of {self.sizes}, got {tuple(shape)}")
-        check_channels(self, tuple(self.blocks.shape[: -len(self.sizes) - 2]), tuple(shape), len(self.sizes))
+        check_leading(
+            self,
+            "array of blocks",
+            tuple(self.blocks.shape[: -len(self.sizes) - 2]),
+            tuple(shape),
+            len(self.sizes),
+        )
         return shape
 
     # -- algebra ---------------------------------------------------------------------------------------------

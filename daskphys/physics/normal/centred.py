@@ -15,7 +15,7 @@ from daskphys.physics.normal.multiplier import FourierMultiplier
 from daskphys.physics.normal.spectral import Spectral, fft_rounding_units
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, kspace
-from daskphys.physics.spaces import check_channels
+from daskphys.physics.spaces import check_leading
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
@@ -27,7 +27,7 @@ class CentredMultiplier(Spectral):
     Parameters
     ----------
     multiplier : array, shape (…, *sizes), float64 or complex128
-        One entry a frequency, frequency zero at ``n // 2`` of each axis; leading axes broadcast against the image's.
+        One entry a frequency, frequency zero at ``n // 2`` of each axis; leading axes are the image's too, or of length 1.
         Real for a self-adjoint operator.
     ndim : int
         The number of spatial axes.
@@ -132,7 +132,7 @@ class CentredMultiplier(Spectral):
     def _range_shape(self, shape: Any) -> Any:
         if tuple(shape[-self.ndim :]) != self.sizes:
             raise ShapeError(f"{self!r} expected an image of {self.sizes}, got {tuple(shape)}")
-        check_channels(self, tuple(self.multiplier.shape[: -self.ndim]), tuple(shape), self.ndim)
+        check_leading(self, "multiplier", tuple(self.multiplier.shape[: -self.ndim]), tuple(shape), self.ndim)
         return shape
 
     def _plus(self, other: NormalValue) -> CentredMultiplier | None:

@@ -15,7 +15,7 @@ from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.spectral import Spectral, fft_rounding_units, power
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, fourier
-from daskphys.physics.spaces import check_channels
+from daskphys.physics.spaces import check_leading
 from daskphys.physics.transform import RealFFT, Transform
 from daskphys.physics.value import value
 
@@ -27,7 +27,7 @@ class FourierMultiplier(Spectral):
     Parameters
     ----------
     multiplier : array, shape (…, *sizes[:-1], sizes[-1] // 2 + 1), float64 or complex128
-        The half spectrum, in the layout of `scipy.fft.rfftn`; leading axes broadcast against the image's.
+        The half spectrum, in the layout of `scipy.fft.rfftn`; leading axes are the image's too, or of length 1.
         Real for a self-adjoint operator.
     sizes : tuple of int
         The image's spatial shape.
@@ -125,7 +125,13 @@ class FourierMultiplier(Spectral):
     def _range_shape(self, shape: Any) -> Any:
         if tuple(shape[-len(self.sizes) :]) != self.sizes:
             raise ShapeError(f"{self!r} expected an image of {self.sizes}, got {tuple(shape)}")
-        check_channels(self, tuple(self.multiplier.shape[: -len(self.sizes)]), tuple(shape), len(self.sizes))
+        check_leading(
+            self,
+            "multiplier",
+            tuple(self.multiplier.shape[: -len(self.sizes)]),
+            tuple(shape),
+            len(self.sizes),
+        )
         return shape
 
     def _plus(self, other: NormalValue) -> NormalValue | None:

@@ -15,7 +15,7 @@ from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, toeplitz
 from daskphys.physics.normalcost import padded_sizes, toeplitz_step
-from daskphys.physics.spaces import check_channels
+from daskphys.physics.spaces import check_leading
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
@@ -33,7 +33,7 @@ class Toeplitz(HeldArray):
     spectrum : array, float64, shape (…, *padded) or (…, *padded[:-1], padded[-1] // 2 + 1)
         D, real.  A half spectrum, in the layout of `scipy.fft.rfftn`, is that of a real kernel; a whole one is that of
         a complex kernel, and makes real images complex.  ``padded = Toeplitz.padded(sizes)``.  Leading axes
-        broadcast against the image's.
+        are the image's too, or of length 1.
     sizes : tuple of int
         The image's spatial shape.
 
@@ -165,7 +165,9 @@ class Toeplitz(HeldArray):
     def _range_shape(self, shape: Any) -> Any:
         if tuple(shape[-len(self.sizes) :]) != self.sizes:
             raise ShapeError(f"{self!r} expected an image of {self.sizes}, got {tuple(shape)}")
-        check_channels(self, tuple(self.spectrum.shape[: -len(self.sizes)]), tuple(shape), len(self.sizes))
+        check_leading(
+            self, "spectrum", tuple(self.spectrum.shape[: -len(self.sizes)]), tuple(shape), len(self.sizes)
+        )
         return shape
 
     def _plus(self, other: NormalValue) -> Toeplitz | None:
