@@ -11,6 +11,7 @@ from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.distributed.recipes import StackRecipe
 from daskphys.distributed.report import Report
+from daskphys.errors import DaskphysError
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.blockdiagonal import BlockDiagonal
@@ -60,6 +61,13 @@ class DistributedBlockDiagonal(BlockDiagonal):
         """Itself, where `device` is its context's."""
         self.held.to(device)
         return self
+
+    def plan(self, *_: Any, **__: Any) -> Any:
+        """There is none: an error says so, and what there is instead."""
+        raise DaskphysError(
+            f"{self!r} has no plan, for each block has an image of its own: D.placement says where blocks are, "
+            f"D.report() what the last call did, and distribute(stack(A), ctx).plan(shape) plans one block"
+        )
 
     def report(self) -> Report:
         """What the last call did, by block and worker."""

@@ -25,6 +25,7 @@ from daskphys.errors import (
 )
 from daskphys.graph.plan import Rates
 from daskphys.markup import bytes_text, card, counted, link
+from daskphys.physics.noise.model import check_seed
 
 #: Seconds between two questions whether a worker has come.
 _POLL = 0.05
@@ -59,6 +60,8 @@ class DistributedContext:
 
     Raises
     ------
+    ParameterError
+        The seed is no integer from 0 on.
     SchedulerUnreachableError
         No scheduler answers at the address within Dask's ``distributed.comm.timeouts.connect``.
     NoWorkersError
@@ -90,7 +93,7 @@ class DistributedContext:
         device: Literal["auto", "cpu", "cuda"] = "auto",
         seed: int | None = None,
     ) -> None:
-        self.seed = seed
+        self.seed = None if seed is None else check_seed(seed, "DistributedContext")
         self.fallbacks: list[str] = []
         self._rates: Rates | None = None
         self._cluster: Any = None

@@ -9,7 +9,7 @@ import pytest
 
 from daskphys import optim
 from daskphys.distributed import DistributedContext, distribute
-from daskphys.errors import FallbackWarning, ParameterError, SensorError, ShapeError
+from daskphys.errors import DaskphysError, FallbackWarning, ParameterError, SensorError, ShapeError
 from daskphys.physics import (
     Blur,
     Diagonal,
@@ -22,6 +22,7 @@ from daskphys.physics import (
     block_diagonal,
     gaussian_blur,
     hstack,
+    stack,
 )
 from tests.cases import raises
 
@@ -104,6 +105,13 @@ def test_errors_name_the_block(threads):
         distribute(BLOCKS, threads, num_operators=3)
     with raises(ParameterError, "stack(A, B, …)"):
         distribute(Blur(gaussian_blur(1.0)).H, threads)
+
+
+def test_there_is_no_plan_and_it_says_what_there_is(threads):
+    D = distribute(BLOCKS, threads)
+    with raises(DaskphysError, "has no plan", "D.placement", "D.report()"):
+        D.plan(SHAPES)
+    assert distribute(stack(BLOCKS.blocks[0]), threads).plan(SHAPES[0], calibrate=False).tasks
 
 
 @pytest.mark.parametrize("dtype", ["float64", "complex64"])

@@ -108,6 +108,14 @@ def _command(pid: int) -> str:
         return "resource_tracker"
 
 
+@pytest.mark.parametrize("seed", ["a", -1, 1.5, True])
+def test_a_seed_that_is_none_is_refused_at_once(seed: Any) -> None:
+    before = children()
+    with pytest.raises(ParameterError, match=f"DistributedContext expected a seed .* >= 0, got {seed!r}"):
+        DistributedContext(seed=seed)
+    assert children() == before
+
+
 def test_a_running_client_is_taken_and_left_open() -> None:
     with (
         LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster,
