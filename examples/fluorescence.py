@@ -31,16 +31,19 @@ def main() -> None:
     parser.add_argument("--output", default="fluorescence.png")
     output = parser.parse_args().output
     rng = np.random.default_rng(3)
+    print(f"growing {CELLS} cells")
     x = cells(rng)
     A = stack(*[Blur(psf, ndim=3) for psf in VIEWS.values()])
     with DistributedContext(n_workers=2) as ctx:
         D = distribute(A, ctx)
+        print("A, Aᵀ and AᵀA of the volume, on the cluster and plain")
         y = D(x)
         same = all(np.array_equal(a, b) for a, b in zip(y, A(x), strict=True))
         same &= np.array_equal(D.A_adjoint(y), A.A_adjoint(y))
         same &= np.array_equal(D.A_adjoint_A(x), A.A_adjoint_A(x))
         print(f"distributed and plain results are {'equal' if same else 'DIFFERENT'}")
         seen = [(rng.poisson(PHOTONS * np.clip(a, 0, None)) / PHOTONS).astype(np.float32) for a in y]
+        print("making the volume sharp")
         alone = tikhonov(A[:1], seen[:1], lam=1e-2)
         both = tikhonov(D, seen, lam=1e-2)
     panels = {

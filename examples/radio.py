@@ -39,6 +39,7 @@ def main() -> None:
     robust = Interferometry(uvw, CELL, x.shape, weights=weights)
     with DistributedContext(n_workers=2) as ctx:
         D = distribute(natural, ctx)
+        print(f"A, Aᴴ and AᴴA with {len(uvw)} visibilities, on the cluster and plain")
         y = D(x)
         same = np.array_equal(y, natural(x))
         same &= np.array_equal(D.A_adjoint(y), natural.A_adjoint(y))
@@ -47,7 +48,9 @@ def main() -> None:
         # The orthonormal scale is in y: noise of an instrument's visibilities takes it too.
         noise = np.random.default_rng(0).standard_normal((2, *y.shape)) * NOISE
         seen = (y + natural.measurement(noise[0] + 1j * noise[1])).astype(y.dtype)
+        print("an image by conjugate gradients")
         estimate = cg(D, seen, lam=0.02 * natural.beam_sum, rtol=1e-4)
+    print("dirty images and beams")
     visibilities = seen * SIZE  # in Jy again: √(w / N) is 1 / SIZE
     images = {
         "dirty image, natural weights": natural.dirty_image(seen),

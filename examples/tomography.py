@@ -32,12 +32,16 @@ def main() -> None:
     )  # integrals that no projector of ours made
     with DistributedContext(n_workers=2) as ctx:
         D = distribute(A, ctx)
+        print(f"A, Aᵀ and AᵀA of {len(x)} slices, on the cluster and plain")
         same = np.array_equal(D(x), A(x)) and np.array_equal(D.A_adjoint(y), A.A_adjoint(y))
         same &= np.array_equal(D.A_adjoint_A(x), A.A_adjoint_A(x))
+        print("filtered back-projection")
         _, P = fbp_factors(A)
         direct = D.A_adjoint(P(y))
         same &= np.array_equal(direct, fbp(A, y))
+        print("Tikhonov's solution, on the cluster")
         estimate = tikhonov(D, y, lam=30.0, rtol=1e-4)
+        print("Tikhonov's solution by the plain operator, to compare")
         same &= np.array_equal(estimate, tikhonov(A, y, lam=30.0, rtol=1e-4))
     print(f"distributed and plain results are {'equal' if same else 'DIFFERENT'}")
     draw(x, y, direct, estimate, output)

@@ -200,6 +200,14 @@ def test_processes_under_a_guard(tmp_path):
     assert done.stdout == "2 (1, 3, 75, 64)\n"
 
 
+def test_the_list_of_examples_is_whole():
+    listed = (EXAMPLES / "README.md").read_text("utf-8")
+    assert [f.name for f in EXAMPLES.glob("*.py") if f"`{f.name}`" not in listed] == []
+
+
+SLOW = ("fluorescence", "generic", "phase_retrieval", "radio", "tomography")
+
+
 @pytest.mark.parametrize(
     "family",
     [
@@ -219,6 +227,8 @@ def test_operators(family, tmp_path):
     done = run(EXAMPLES / f"{family}.py", "--output", "out.png", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "distributed and plain results are equal" in done.stdout
+    if family in SLOW:
+        assert len(done.stdout.splitlines()) >= 5  # a line at each step
     with (
         Image.open(tmp_path / "out.png") as picture,
         Image.open(EXAMPLES.parent / f"docs/images/operators-{family}.png") as shown,
