@@ -29,6 +29,7 @@ from daskphys.distributed.shared import fill_block, keep_array, nbytes_once, sha
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder
+from daskphys.markup import counted
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.naming import naming
 from daskphys.physics.physics import Physics
@@ -80,8 +81,8 @@ class Recipe(abc.ABC):
         return None
 
     @abc.abstractmethod
-    def summary(self) -> str:
-        """The sensors in a few words."""
+    def summary(self, what: str = "sensor") -> str:
+        """The sensors in a few words; `what` is one of them called."""
 
     def mapped(self, f: Callable[..., Physics], *others: Recipe) -> Recipe:
         """The recipe of ``f(sensor, *sensors of others)`` for each sensor; `f` pickles."""
@@ -159,8 +160,8 @@ class StackRecipe(Recipe):
     def chosen(self, indexes: Sequence[int]) -> Recipe:
         return StackRecipe(stacked(tuple(self._stack.sensors[i] for i in indexes)))
 
-    def summary(self) -> str:
-        return self._stack._summary()
+    def summary(self, what: str = "sensor") -> str:
+        return self._stack._listed(what)
 
     def mapped(self, f: Callable[..., Physics], *others: Recipe) -> Recipe:
         if not all(isinstance(other, StackRecipe) for other in others):
@@ -252,8 +253,8 @@ class FactoryRecipe(Recipe):
         others = {index: sensor._range_shape(shape) for index, sensor in self._unlike.items()}
         return Expected(self.template._range_shape(shape), others)
 
-    def summary(self) -> str:
-        return f"{self._n} sensors like {self.template!r}"
+    def summary(self, what: str = "sensor") -> str:
+        return f"{counted(self._n, what)} like {self.template!r}"
 
     def nbytes(self, start: int, stop: int) -> int:
         return self._makers.parameters.nbytes(start, stop)

@@ -228,7 +228,11 @@ class Distributed(Planned, Physics):
         return drawing.draw(drawing.call_graph(method, self.bounds), filename, format)
 
     def _summary(self) -> str:
-        return f"{self.recipe.summary()}; {counted(len(self.bounds), 'block')}"
+        return self._listed("sensor")
+
+    def _listed(self, what: str) -> str:
+        """How many there are of what the sensors are called here, some of them, and the blocks."""
+        return f"{self.recipe.summary(what)}; {counted(len(self.bounds), 'block')}"
 
     def _rows(self) -> list[tuple[str, str]]:
         try:

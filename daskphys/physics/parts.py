@@ -17,6 +17,7 @@ import numpy as np
 from daskphys import backend
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.krylov.system import Progress, Solution
+from daskphys.markup import counted
 from daskphys.physics.axes import Selection, Squeeze
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cost import Cost
@@ -282,4 +283,6 @@ class JoinedStack(Joined):
             left = left[n:]
 
     def _summary(self) -> str:
-        return f"{len(self)} sensors, {self.parts._summary()}"
+        if max(self.counts) == 1:
+            return str(self.parts._listed("sensor"))
+        return f"{counted(len(self), 'sensor')} in {self.parts._listed('part')}"

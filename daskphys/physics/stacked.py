@@ -135,8 +135,12 @@ class Stacked(Physics):
     # -- appearance ----------------------------------------------------------------------------------------
 
     def _summary(self) -> str:
+        return self._listed("sensor")
+
+    def _listed(self, what: str) -> str:
+        """How many there are of what the sensors are called here, and the first of them."""
         names = [repr(s) for s in self.sensors[:3]]
-        return f"{len(self)} sensors: {', '.join(names)}{', …' if len(self) > 3 else ''}"
+        return f"{markup.counted(len(self), what)}: {', '.join(names)}{', …' if len(self) > 3 else ''}"
 
     def _rows(self) -> list[tuple[str, str]]:
         return [("sensors", str(len(self))), ("parameters", markup.bytes_text(self.nbytes))]

@@ -109,6 +109,19 @@ def test_a_slice_of_what_is_distributed(threads):
         D[1:3]
 
 
+def test_what_is_distributed_says_sensors_and_parts(threads):
+    for A, said in (
+        (Coils(MAPS), "5 sensors: Sensitivity("),
+        (Coils(MAPS[:1]), "1 sensor: Sensitivity("),
+        (Coils(da.from_array(MAPS, chunks=2)), "5 sensors like Sensitivity("),
+        (Pairs(MAPS), "5 sensors in 3 parts: Sensitivity("),
+        (Pairs(MAPS[:2]), "2 sensors in 1 part: Sensitivity("),
+        (Pairs(da.from_array(MAPS, chunks=2)), "5 sensors in 3 parts like Sensitivity("),
+    ):
+        assert repr(distribute(A, threads)).startswith(f"DistributedJoined({said}")
+    assert repr(2 * Pairs(MAPS)).startswith("JoinedStack(5 sensors in 3 parts: 2 * Sensitivity(")
+
+
 def test_what_sensors_share_travels_once(ctx):
     mask = Diagonal(np.random.default_rng(0).uniform(1, 2, (128, 128)))
     A = stack(*[Blur(gaussian_blur(s)) @ mask for s in (1.0, 1.5, 2.0, 2.5)])
