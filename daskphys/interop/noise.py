@@ -95,7 +95,7 @@ def _added(
             f"the measurement, got chunks {y.chunks}: make it from an image with whole axes, or take A.A(x) and add "
             f"noise of your own"
         )
-    name = f"noise-{tokenize(model, seeds, whole, y.name)}"
+    name = f"noise-{tokenize(model, seeds, whole, y.name, measured)}"
     made: Any = da.map_blocks(
         run_noise, y, model, seeds, whole, owner, measured, name=name, dtype=y.dtype, meta=y._meta
     )

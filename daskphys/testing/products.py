@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from daskphys import backend
 from daskphys.physics.spaces import real_part, shape_of
 from daskphys.testing.probe import Probe, arrays, each, entry, expect, flat, inner, require, same_bits, size
@@ -32,6 +34,16 @@ def shapes(p: Probe) -> None:
         require(shape_of(p.A.A(x)), p.A.range_shape(x), "the shape of A x is")
         require(shape_of(p.A.A_adjoint(y)), p.A.H.range_shape(y), "the shape of Aᴴ y is")
         require(shape_of(p.A.A_adjoint(y)), shape_of(x), "the shape of Aᴴ y is")
+
+
+def nothing_measured(p: Probe) -> None:
+    """A x is zero where `_measured`, which broadcasts against it, is"""
+    if (measured := p.A._measured) is not None:
+        y, flags = p.A.A(p.input()), backend.to_numpy(measured) != 0
+        require(
+            np.broadcast_shapes(flags.shape, y.shape), shape_of(y), "the shape of A x with `_measured` is"
+        )
+        expect(not np.any(np.where(flags, 0, y)), "A x is not zero where nothing is measured")
 
 
 def dtypes(p: Probe) -> None:
@@ -125,6 +137,7 @@ LAWS: tuple[Callable[[Probe], None], ...] = (
     adjoint,
     linear,
     shapes,
+    nothing_measured,
     dtypes,
     derived,
     multiples_and_sums,

@@ -101,6 +101,9 @@ WRONG = {
     "shapes are those that range_shape and A.H.range_shape say": {
         "_range_shape": lambda self, shape: (*shape[:-1], 3)
     },
+    "A x is zero where `_measured`, which broadcasts against it, is": {
+        "_measured": property(lambda self: np.arange(6) % 2)
+    },
     "results have the dtype of the input, or its complex one for an operator that is complex": {
         "_forward": lambda self, x: x[..., ::-1] * np.ones(1)  # NumPy lifts to double
     },
