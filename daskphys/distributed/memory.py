@@ -13,7 +13,7 @@ from daskphys import backend
 from daskphys.distributed import calls
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.context import DistributedContext
-from daskphys.distributed.pricing import ADDS, Stack, price, process_of
+from daskphys.distributed.pricing import Each, Stack, adds, price, process_of
 from daskphys.errors import MemoryPlanError
 from daskphys.graph.plan import Account
 from daskphys.markup import bytes_text
@@ -180,9 +180,14 @@ class Guard:
         MemoryPlanError
             With what the worst worker would need, what it may have, and three ways out.
         """
-        if value is None or method.partition(" ")[0] not in ADDS:
+        add = adds(method)
+        if value is None or add is None:
             return
-        if isinstance(value, Measurements):  # the door has seen that all belong to one image
+        shape: Any
+        dtype: Any
+        if isinstance(add, Each):
+            shape, dtype = value.shapes, tuple(map(backend.dtype_name, value))
+        elif isinstance(value, Measurements):  # the door has seen that all belong to one image
             first = self._stack.recipe.alike(0, 1)[0]
             shape, dtype = first._domain_shape(tuple(value[0].shape)), backend.dtype_name(value[0])
         else:
@@ -195,31 +200,31 @@ class Guard:
         blocks: calls.Blocks,
         workers: Mapping[Hashable, WorkerInfo],
         shape: Any,
-        dtype: str,
+        dtype: Any,
         beside: int = 0,
     ) -> None:
-        """`check` for an image of this shape, where the argument has this dtype."""
-        add = ADDS[method.partition(" ")[0]]
+        """`check` for an image of this shape, where the argument has this dtype; of `Each`, one a sensor."""
+        add = adds(method)
         if not any(w.memory for w in workers.values()):
             return
-        account = self._priced(method, blocks, workers, add, shape, dtype)
+        account = self._priced(blocks, workers, add, shape, dtype)
         root = {blocks.homes[0]: beside}
         found = peaks(account, workers, {}, root)
         if any(p.room and p.total > _SURE * p.room for p in found.values()):
             found = peaks(account, workers, self.held(workers), root)
-        refuse(f"{method} of an image of {shape}, {dtype},", found)
+        of = f"{len(shape)} arrays" if isinstance(add, Each) else f"an image of {shape}, {dtype}"
+        refuse(f"{method} of {of},", found)
 
     def _priced(
         self,
-        method: str,
         blocks: calls.Blocks,
         workers: Mapping[Hashable, WorkerInfo],
         add: Any,
         shape: Any,
-        dtype: str,
+        dtype: Any,
     ) -> Account:
         threads = tuple((address, w.threads) for address, w in workers.items())
-        case = (method.partition(" ")[0], shape, dtype, blocks.bounds, tuple(blocks.homes), threads)
+        case = (add, shape, dtype, blocks.bounds, tuple(blocks.homes), threads)
         account = self._accounts.get(case)
         if account is None:
             if len(self._accounts) >= _KNOWN:

@@ -17,11 +17,36 @@ from daskphys.graph.plan import Account, Work, account
 from daskphys.graph.tree import join
 from daskphys.pairwise import subtrees
 from daskphys.physics import blockcost
-from daskphys.physics.cost import Cost, nbytes
+from daskphys.physics.blockdiagonal import adjoint, forward, gram
+from daskphys.physics.cost import Cost, all_of, nbytes
 from daskphys.physics.hooks import Hooks
 from daskphys.physics.transform import Plain
 
 Bound = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Each:
+    """Adds the tasks of a product of each sensor with an array of its own; of a call, shapes and dtypes are one a sensor.
+
+    Parameters
+    ----------
+    product
+        The product.
+    cost
+        What it costs: of a sensor, and of its array's shape and dtype.
+    """
+
+    product: Callable[..., Any]
+    cost: Callable[[Any, Any, str], Cost]
+
+    def __call__(self, builder: GraphBuilder, call: str, blocks: calls.Blocks, x: Any) -> list[Ref]:
+        return calls.each(builder, call, blocks, x, self.product)
+
+
+def _each_adjoint_cost(sensor: Hooks, shape: Any, dtype: str) -> Cost:
+    return sensor._adjoint_cost(sensor._domain_shape(shape), dtype)
+
 
 #: What adds the tasks of each method (`daskphys.distributed.calls`).
 ADDS: Mapping[str, Callable[..., Any]] = {
@@ -30,7 +55,15 @@ ADDS: Mapping[str, Callable[..., Any]] = {
     "A_adjoint_A": calls.gram,
     "A_vjp": calls.vjp,
     "normal": calls.normal,
+    "block by block forward": Each(forward, lambda sensor, shape, dtype: sensor._cost(shape, dtype)),
+    "block by block adjoint": Each(adjoint, _each_adjoint_cost),
+    "block by block gram": Each(gram, lambda sensor, shape, dtype: sensor._gram_cost(shape, dtype)),
 }
+
+
+def adds(method: str) -> Callable[..., Any] | None:
+    """What adds the tasks of a method whose name may say more, as "A_adjoint in CG" does; None where it is not known."""
+    return ADDS.get(method) or ADDS.get(method.partition(" ")[0])
 
 
 @dataclass(frozen=True)
@@ -40,9 +73,12 @@ class Stack:
     recipe: Recipe
     facts: Facts
 
-    def block(self, add: Callable[..., Any], bound: Bound, shape: Any, dtype: str) -> Cost:
+    def block(self, add: Callable[..., Any], bound: Bound, shape: Any, dtype: Any) -> Cost:
         """What the task of a block costs."""
         sensors, transform = self.recipe.alike(*bound), self.facts.transform
+        if isinstance(add, Each):
+            own = slice(*bound)
+            return all_of(map(add.cost, sensors, shape[own], dtype[own]))
         if add is calls.forward:
             return blockcost.forward_cost(sensors, shape, dtype, transform)
         if add is calls.adjoint:
@@ -82,7 +118,7 @@ def price(
     workers: Mapping[Hashable, WorkerInfo],
     add: Callable[..., Any],
     shape: Any,
-    dtype: str,
+    dtype: Any,
 ) -> Account:
     """What a call takes whose image has this shape.
 
@@ -93,7 +129,7 @@ def price(
     add
         The function of `daskphys.distributed.calls` that adds the tasks.
     shape, dtype
-        The image's shape, and the dtype of the call's argument.
+        The image's shape, and the dtype of the call's argument; of `Each`, one a sensor.
     """
     builder = GraphBuilder("plan")
     given: dict[Any, tuple[int, Any]] = {}
@@ -103,6 +139,9 @@ def price(
         )
     elif add is calls.normal:
         made = calls.normal(builder, "plan", blocks, shape)
+    elif isinstance(add, Each):
+        sizes = [nbytes(own, name) for own, name in zip(shape, dtype, strict=True)]
+        made = add(builder, "plan", blocks, _given(blocks, lambda start, stop: sum(sizes[start:stop]), given))
     else:
         given["image"] = (nbytes(shape, dtype), blocks.homes[0])
         x: Any = Ref("image")
@@ -141,11 +180,21 @@ def _measurements(
     stack: Stack, blocks: calls.Blocks, shape: Any, dtype: str, given: dict[Any, tuple[int, Any]]
 ) -> dict[Bound, Ref]:
     """Stand-ins for the measurements of each block; what is sent, and to whom, goes into `given`."""
+
+    def size(*bound: int) -> int:
+        return blockcost.range_nbytes(stack.recipe.alike(*bound), shape, dtype)
+
+    return _given(blocks, size, given)
+
+
+def _given(
+    blocks: calls.Blocks, size: Callable[[int, int], int], given: dict[Any, tuple[int, Any]]
+) -> dict[Bound, Ref]:
+    """Stand-ins for what is sent to each block, of so many bytes."""
     refs = {}
     for bound, _, home in blocks:
         key = ("measurements", *bound)
-        size = blockcost.range_nbytes(stack.recipe.alike(*bound), shape, dtype)
-        given[key], refs[bound] = (size, home), Ref(key)
+        given[key], refs[bound] = (size(*bound), home), Ref(key)
     return refs
 
 

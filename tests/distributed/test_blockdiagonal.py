@@ -6,10 +6,18 @@ import signal
 import dask.array as da
 import numpy as np
 import pytest
+from distributed import LocalCluster
 
 from daskphys import optim
 from daskphys.distributed import DistributedContext, distribute
-from daskphys.errors import DaskphysError, FallbackWarning, ParameterError, SensorError, ShapeError
+from daskphys.errors import (
+    DaskphysError,
+    FallbackWarning,
+    MemoryPlanError,
+    ParameterError,
+    SensorError,
+    ShapeError,
+)
 from daskphys.physics import (
     Blur,
     Diagonal,
@@ -112,6 +120,23 @@ def test_there_is_no_plan_and_it_says_what_there_is(threads):
     with raises(DaskphysError, "has no plan", "D.placement", "D.report()"):
         D.plan(SHAPES)
     assert distribute(stack(BLOCKS.blocks[0]), threads).plan(SHAPES[0], calibrate=False).tasks
+
+
+def test_calls_that_cannot_fit_are_refused():
+    n = 1 << 20
+    A = block_diagonal(Diagonal(np.full(n, 2.0, np.float32)), *[Diagonal(np.ones(4, np.float32))] * 3)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, memory_limit="1.5GB",
+                     dashboard_address=":0", silence_logs=50) as cluster,
+        DistributedContext(cluster=cluster) as ctx,
+    ):  # fmt: skip
+        D = distribute(A, ctx)
+        large = [np.broadcast_to(np.zeros(n, np.float32), (256, n)), *[np.ones(4, np.float32)] * 3]
+        for call in (D, D.A_adjoint, D.A_adjoint_A):
+            with raises(MemoryPlanError, "of 4 arrays", "GiB", "Nothing was submitted"):
+                call(large)
+        small = [np.ones(n, np.float32), *large[1:]]
+        same(D(small), A(small))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "complex64"])
