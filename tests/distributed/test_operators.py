@@ -290,7 +290,9 @@ def test_devices_and_distributed_operators_in_stacks(
     for wrong in ("cuda", "banana"):
         with pytest.raises(DeviceError):
             D.to(wrong)
-    for give in (lambda: stack(D, blurs[0]), lambda: distribute([D], threads), lambda: blurs @ blurs):
+    with pytest.raises(ParameterError, match="not distributed yet"):
+        distribute([D], threads)
+    for give in (lambda: stack(D, blurs[0]), lambda: blurs @ blurs):
         with pytest.raises((ParameterError, ShapeError), match="one"):
             give()
 
