@@ -225,6 +225,10 @@ class Forward(Value, abc.ABC):
         fields = self._fields()
         return ", ".join(_short(field) for name, field in fields.items() if name != "noise_model")
 
+    def _listed(self, what: str) -> str:
+        """The sensors in a few words, each called `what`."""
+        return f"{what}s of {self!r}"
+
     def __repr__(self) -> str:
         shown = [
             self._summary(),

@@ -119,6 +119,8 @@ def test_what_is_distributed_says_sensors_and_parts(threads):
         (Pairs(da.from_array(MAPS, chunks=2)), "5 sensors in 3 parts like Sensitivity("),
     ):
         assert repr(distribute(A, threads)).startswith(f"DistributedJoined({said}")
+    D = distribute(Pairs(MAPS), threads)  # of a product of distributed operators the parts are no stack
+    assert repr(D @ (D.H @ D)).startswith("JoinedStack(5 sensors in parts of DistributedPhysics(3 sensors: ")
     assert repr(2 * Pairs(MAPS)).startswith("JoinedStack(5 sensors in 3 parts: 2 * Sensitivity(")
 
 
