@@ -7,6 +7,8 @@ from typing import Any, Self
 from daskphys.errors import ShapeError
 from daskphys.physics.cost import Cost
 from daskphys.physics.forward import Forward
+from daskphys.physics.measurements import Measurements
+from daskphys.physics.noise.adding import Noise
 from daskphys.physics.noise.model import NoiseModel, Seeds
 from daskphys.physics.spaces import Images, Sensors
 
@@ -54,6 +56,9 @@ class Product(Forward):
     @property
     def _noise_models(self) -> tuple[NoiseModel | None, ...]:
         return super()._noise_models or (() if isinstance(self.range, Images) else self.left._noise_models)
+
+    def _noised(self, x: Any, noise: Noise) -> Measurements:
+        return self.left._noised(self.right._forward(x), noise)
 
     @property
     def _measured(self) -> Any:

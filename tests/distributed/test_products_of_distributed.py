@@ -102,6 +102,9 @@ def test_noise_is_that_of_the_left(threads: DistributedContext) -> None:
         D = distribute(A, threads)
         same((D @ (D.H @ D))(X, seed=3), (A @ (A.H @ A))(X, seed=3))
         same((D @ (D.H @ D)).with_noise(None)(X), (plain @ (plain.H @ plain))(X))
+
+
+def test_noise_of_a_sum(threads: DistributedContext) -> None:
     both = distribute(COILS, threads) + COILS @ distribute(COILS, threads).H @ COILS
     plain = COILS + COILS @ COILS.H @ COILS
     noise = ComplexGaussianNoise(0.1)
