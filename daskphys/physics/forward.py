@@ -100,8 +100,11 @@ class Forward(Value, abc.ABC):
         return self._measured
 
     def _noised(self, x: Any, noise: Noise) -> Measurements:
-        """A x with `noise`, where A x is one array a sensor or a part."""
-        return Measurements(noise.added((), self._forward(x)))
+        """A x with `noise`, where A x is one array a sensor or a part: what has sensors asks each where it measures."""
+        raise ParameterError(
+            f"{self!r} has no sensors of its own to give noise to: add the noise to what it measures, or distribute the sum "
+            f"of operators that are not distributed yet"
+        )
 
     def with_noise(self, noise_model: NoiseModel | None) -> Self:
         """The same operator with another noise model; with None, without noise.

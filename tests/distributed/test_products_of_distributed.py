@@ -104,11 +104,12 @@ def test_noise_is_that_of_the_left(threads: DistributedContext) -> None:
         same((D @ (D.H @ D)).with_noise(None)(X), (plain @ (plain.H @ plain))(X))
 
 
-def test_noise_of_a_sum(threads: DistributedContext) -> None:
+def test_noise_of_a_sum_is_refused(threads: DistributedContext) -> None:
+    """Where it measures is known on the workers alone, term by term."""
     both = distribute(COILS, threads) + COILS @ distribute(COILS, threads).H @ COILS
-    plain = COILS + COILS @ COILS.H @ COILS
-    noise = ComplexGaussianNoise(0.1)
-    same(both.with_noise(noise)(X, seed=3), plain.with_noise(noise)(X, seed=3))
+    with pytest.raises(ParameterError, match="has no sensors of its own"):
+        both.with_noise(ComplexGaussianNoise(0.1))(X, seed=3)
+    same(both(X), (COILS + COILS @ COILS.H @ COILS)(X))
 
 
 def test_lazy_images(threads: DistributedContext) -> None:

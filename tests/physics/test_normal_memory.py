@@ -31,8 +31,8 @@ def test_two_thousand_kernels_merge_in_the_memory_of_a_few(weights):
     tracemalloc.stop()
     assert isinstance(N, FourierMultiplier)
     assert derived.nbytes - before == (spectrum if weights is None else 0), "the merged one alone is kept"
-    # log₂ 2000 ≈ 11 partial sums, and the complex transform of one kernel: far below 2000.
-    assert peak < 25 * spectrum
+    # log₂ 2000 ≈ 11 partial sums, the complex transform of one kernel, a few words a sensor: far below 2000.
+    assert peak < 40 * spectrum
 
 
 def test_how_many_spectra_live_at_once(monkeypatch):
