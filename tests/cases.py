@@ -32,6 +32,7 @@ from daskphys.physics.weighted import WeightedGram
 
 #: Operators that need a cluster: the tests of `daskphys.distributed` hold them to the plain ones.
 ON_A_CLUSTER = (
+    "Beside",
     "DistributedBlockDiagonal",
     "DistributedGram",
     "DistributedJoined",

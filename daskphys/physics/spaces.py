@@ -159,7 +159,7 @@ def check_leading(owner: Any, what: str, leading: Shape, shape: Shape, ndim: int
     lead = shape[: len(shape) - ndim]
     for axis, n in zip(range(-len(leading), 0), leading, strict=True):
         if n not in (1, lead[axis]):
-            more = f": give ndim={ndim + 1} for images of {ndim + 1} axes" if _has_ndim(owner, ndim) else ""
+            more = f": or give ndim={ndim + 1}, if that axis is spatial" if _has_ndim(owner, ndim) else ""
             raise ShapeError(
                 f"{owner!r} expected an image with a leading axis of {n} (axis {axis - ndim}), as its {what} has, got shape "
                 f"{shape}{more}"
