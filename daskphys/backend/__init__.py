@@ -4,7 +4,6 @@ from daskphys.backend.arrays import (
     FLOATS,
     Array,
     apart,
-    as_parameter,
     astype,
     check_floating,
     complex_name,
@@ -12,15 +11,12 @@ from daskphys.backend.arrays import (
     concat,
     copy,
     device_of,
-    digest,
     dtype_name,
     empty,
     eps,
-    frozen,
     is_array,
     is_complex,
     like,
-    lock,
     multiplied,
     namespace,
     nbytes,
@@ -51,6 +47,7 @@ from daskphys.backend.fft import (
 )
 from daskphys.backend.matrices import csr_adjoint_times, csr_times, dense_adjoint_times, dense_times
 from daskphys.backend.nufft import NonUniformFFT
+from daskphys.backend.parameters import as_parameter, digest, frozen, lock
 from daskphys.backend.sizes import fast_length, fast_sizes, fft_cost
 from daskphys.backend.stencil import correlate
 from daskphys.backend.threads import cpu_count, fft_threads, spread, threads_left

@@ -77,7 +77,7 @@ def adjoint(
             (f"adjoint-block-{call}", bound[0], *suffix),
             run_adjoint,
             block,
-            y[bound] if isinstance(y, Mapping) else list(y[bound[0] : bound[1]]),
+            _of_block(y, bound),
             call,
             bound,
             blocks.transform,
@@ -89,6 +89,11 @@ def adjoint(
     extra = (blocks.first, shape, call, blocks.device, blocks.transform)
     name = f"adjoint-{call}"
     return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
+
+
+def _of_block(y: Sequence[Any] | Mapping[tuple[int, int], Any], bound: tuple[int, int]) -> Any:
+    """What belongs to the sensors of one block."""
+    return y[bound] if isinstance(y, Mapping) else list(y[bound[0] : bound[1]])
 
 
 def vjp(
@@ -107,7 +112,7 @@ def vjp(
             run_vjp,
             block,
             x,
-            v[bound] if isinstance(v, Mapping) else list(v[bound[0] : bound[1]]),
+            _of_block(v, bound),
             call,
             bound,
             blocks.device,

@@ -25,7 +25,7 @@ from daskphys.errors import (
 )
 from daskphys.graph.plan import Rates
 from daskphys.markup import bytes_text, card, counted, link
-from daskphys.physics.noise.model import check_seed
+from daskphys.physics.checks import check_seed
 
 #: Seconds between two questions whether a worker has come.
 _POLL = 0.05

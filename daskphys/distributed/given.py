@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ from daskphys.distributed.factories import Makers
 from daskphys.distributed.parameters import Parameters
 from daskphys.distributed.recipes import FactoryRecipe, Recipe, StackRecipe
 from daskphys.errors import ParameterError, describe
+from daskphys.physics.checks import is_count
 from daskphys.physics.physics import Physics
 from daskphys.physics.stack import stack
 from daskphys.physics.stacked import Stacked
@@ -38,7 +38,7 @@ def recipe_of(
     elif callable(physics):
         arrays = Parameters.of(parameters)
         n = arrays.sensors() if arrays.arrays and num_operators is None else num_operators
-        if not isinstance(n, numbers.Integral) or isinstance(n, bool) or n < 1:
+        if not is_count(n):
             raise ParameterError(
                 f"distribute(factory) expected num_operators, how many times to call it, got {num_operators!r}"
             )

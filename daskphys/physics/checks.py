@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import Any, TypeGuard
 
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError
@@ -48,9 +48,16 @@ def real_parameter(given: Any, owner: str, name: str) -> Any:
     return array
 
 
-def is_count(n: Any, least: int = 1) -> bool:
+def is_count(n: Any, least: int = 1) -> TypeGuard[int]:
     """Whether `n` is an integer (of Python or NumPy, and no bool) of at least `least`."""
     return isinstance(n, numbers.Integral) and not isinstance(n, bool) and int(n) >= least
+
+
+def check_seed(seed: Any, owner: str) -> int:
+    """`seed` as an integer, or an error where it is none that NumPy takes."""
+    if not is_count(seed, 0):
+        raise ParameterError(f"{owner} expected a seed that is an integer >= 0, got {seed!r}")
+    return int(seed)
 
 
 def check_counts(owner: str, **counts: Any) -> None:

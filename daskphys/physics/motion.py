@@ -11,6 +11,7 @@ import numpy as np
 
 from daskphys import backend
 from daskphys.errors import ParameterError, checks_keywords
+from daskphys.physics.checks import check_seed
 
 #: Points of Gauss and Legendre's rule for a smooth piece of a disk.
 _POINTS = 16
@@ -94,9 +95,7 @@ def random_motion_blur(length: float, seed: int, bend: float = 60.0, device: Any
     """
     _check("random_motion_blur", "length >= 0, a number of pixels", length, least=0.0)
     _check("random_motion_blur", "bend >= 0, in degrees", bend, least=0.0)
-    if not isinstance(seed, numbers.Integral) or seed < 0:
-        raise ParameterError(f"random_motion_blur expected a seed, an integer >= 0, got {seed!r}")
-    rng = np.random.default_rng(int(seed))
+    rng = np.random.default_rng(check_seed(seed, "random_motion_blur"))
     turns = rng.normal(0.0, math.radians(bend) / math.sqrt(_PIECES), _PIECES)
     direction = rng.uniform(0, 2 * math.pi) + np.cumsum(turns)
     steps = length / _PIECES * np.stack([np.sin(direction), np.cos(direction)], 1)

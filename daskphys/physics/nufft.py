@@ -13,6 +13,7 @@ from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cache import derived
+from daskphys.physics.checks import is_count
 from daskphys.physics.cost import Cost, fft_flops, nbytes
 from daskphys.physics.equals import first_equal
 from daskphys.physics.normal import Toeplitz
@@ -223,7 +224,7 @@ class NUFFT(LinearPhysics):
 
 def _sizes(given: Any) -> tuple[int, ...]:
     sizes = tuple(given) if isinstance(given, tuple | list) else (given,)
-    if not 1 <= len(sizes) <= 3 or not all(isinstance(n, numbers.Integral) and int(n) > 0 for n in sizes):
+    if not 1 <= len(sizes) <= 3 or not all(map(is_count, sizes)):
         raise ParameterError(f"NUFFT expected an image_shape of 1, 2 or 3 sizes, got {given!r}")
     return tuple(map(int, sizes))
 

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from daskphys.errors import ParameterError, checks_keywords
-from daskphys.physics.checks import check_sizes, is_count
-from daskphys.physics.noise.model import check_seed
+from daskphys.physics.checks import check_seed, check_sizes, is_count
 
 
 @checks_keywords

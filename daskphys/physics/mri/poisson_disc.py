@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from daskphys.errors import ShapeError, checks_keywords
+from daskphys.physics.checks import check_seed
 from daskphys.physics.mri.masks import centre_of, checked_sampling, radius_of, wanted_samples
-from daskphys.physics.noise.model import check_seed
 
 #: Steps of bisection for the distance between points.
 _BISECTIONS = 12

@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-import numbers
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 
 from daskphys import backend
 from daskphys.errors import DtypeError, ParameterError
+from daskphys.physics.checks import check_seed
 from daskphys.physics.value import Value
 
 
@@ -104,7 +104,7 @@ class Seeds:
         if given is not None:
             given = check_seed(given, repr(owner))
             return cls(given, given)
-        return cls(None, fresh() if context is None else check_seed(context, "DistributedContext"))
+        return cls(None, fresh() if context is None else context)
 
     def of(self, model: NoiseModel) -> int:
         """That of a model."""
@@ -115,13 +115,6 @@ class Seeds:
 def fresh() -> int:
     """128 bits of the operating system's entropy."""
     return secrets.randbits(128)
-
-
-def check_seed(seed: Any, owner: str) -> int:
-    """`seed` as an integer, or an error where it is none that NumPy takes."""
-    if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or seed < 0:
-        raise ParameterError(f"{owner} expected a seed that is an integer >= 0, got {seed!r}")
-    return int(seed)
 
 
 def check_flag(model: NoiseModel, name: str) -> None:

@@ -19,7 +19,6 @@ from daskphys.physics.normal.spectral import fft_rounding_units, power
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, aliased
 from daskphys.physics.polyphase import Polyphase, coarse
-from daskphys.physics.spaces import check_leading
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
@@ -160,16 +159,9 @@ class AliasedMultiplier(HeldArray):
         return Cost(1, flops, self.nbytes, kept, max(step.result, step.workspace), nbytes(shape, dtype))
 
     def _range_shape(self, shape: Any) -> Any:
-        if tuple(shape[-len(self.sizes) :]) != self.sizes:
-            raise ShapeError(f"{self!r} expected an image of {self.sizes}, got {tuple(shape)}")
-        check_leading(
-            self,
-            "array of blocks",
-            tuple(self.blocks.shape[: -len(self.sizes) - 2]),
-            tuple(shape),
-            len(self.sizes),
+        return self._check_image(
+            self.sizes, self.blocks.shape[: -len(self.sizes) - 2], shape, "array of blocks"
         )
-        return shape
 
     # -- algebra ---------------------------------------------------------------------------------------------
 
@@ -181,10 +173,7 @@ class AliasedMultiplier(HeldArray):
         if not isinstance(other, AliasedMultiplier) or other.kind != self.kind or other.sizes != self.sizes:
             return None
         left, right = self.blocks, backend.like(other.blocks, self.blocks)
-        if any(a != b and 1 not in (a, b) for a, b in zip(left.shape[::-1], right.shape[::-1], strict=False)):
-            raise ShapeError(
-                f"{self!r} + {other!r}: expected blocks of one shape, got {tuple(left.shape)} and {tuple(right.shape)}"
-            )
+        self._check_sum(other, "blocks", left, right)
         return self._holding(left + right)
 
     def _shifted(self, lam: float) -> Any:

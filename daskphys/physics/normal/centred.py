@@ -15,7 +15,6 @@ from daskphys.physics.normal.multiplier import FourierMultiplier
 from daskphys.physics.normal.spectral import Spectral, fft_rounding_units
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, kspace
-from daskphys.physics.spaces import check_leading
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
@@ -83,18 +82,8 @@ class CentredMultiplier(Spectral):
         return kspace(self.ndim)
 
     @property
-    def normal_kind(self) -> NormalKind:
-        return self.kind
-
-    @property
     def rounding_units(self) -> float:
         return fft_rounding_units(self.sizes)
-
-    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
-        return self.transform.lower(self.multiply(z), shape)
-
-    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
-        return self.multiply(self.transform.lift(y), conjugate=True)
 
     def _forward(self, x: Any) -> Any:
         return self._filtered(x, conjugate=False)
@@ -130,10 +119,7 @@ class CentredMultiplier(Spectral):
         return Cost(1, flops, self.nbytes, 2 * kept, result, result)
 
     def _range_shape(self, shape: Any) -> Any:
-        if tuple(shape[-self.ndim :]) != self.sizes:
-            raise ShapeError(f"{self!r} expected an image of {self.sizes}, got {tuple(shape)}")
-        check_leading(self, "multiplier", tuple(self.multiplier.shape[: -self.ndim]), tuple(shape), self.ndim)
-        return shape
+        return self._check_image(self.sizes, self.multiplier.shape[: -self.ndim], shape)
 
     def _plus(self, other: NormalValue) -> CentredMultiplier | None:
         if isinstance(other, Identity):
@@ -144,11 +130,7 @@ class CentredMultiplier(Spectral):
             entries = other.multiplier
         else:
             return None
-        left, right = tuple(self.multiplier.shape), tuple(entries.shape)
-        if any(a != b and 1 not in (a, b) for a, b in zip(left[::-1], right[::-1], strict=False)):
-            raise ShapeError(
-                f"{self!r} + {other!r}: expected multipliers of one shape, got {left} and {right}"
-            )
+        self._check_sum(other, "multipliers", self.multiplier, entries)
         return self._holding(self.multiplier + backend.like(entries, self.multiplier))
 
     def _around(self, power: FourierMultiplier) -> CentredMultiplier:

@@ -65,10 +65,6 @@ class Diagonal(Spectral):
         return DIAGONAL
 
     @property
-    def normal_kind(self) -> NormalKind:
-        return DIAGONAL
-
-    @property
     def rounding_units(self) -> float:
         return 1.0
 
@@ -103,12 +99,7 @@ class Diagonal(Spectral):
             return self._holding(self.entries + other.factor)
         if not isinstance(other, Diagonal):
             return None
-        pairs = zip(self.entries.shape[::-1], other.entries.shape[::-1], strict=False)
-        if any(a != b and 1 not in (a, b) for a, b in pairs):
-            raise ShapeError(
-                f"{self!r} + {other!r}: expected diagonals of one shape, got {tuple(self.entries.shape)} and "
-                f"{tuple(other.entries.shape)}"
-            )
+        self._check_sum(other, "diagonals", self.entries, other.entries)
         return self._holding(self.entries + backend.like(other.entries, self.entries))
 
     def diagonal(self) -> Any:

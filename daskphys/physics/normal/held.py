@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Self
 
 from daskphys import backend, doors
-from daskphys.errors import ParameterError
+from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.cache import derived
 from daskphys.physics.normal.sums import NormalValue
+from daskphys.physics.spaces import Shape, check_leading
 
 
 class HeldArray(NormalValue):
@@ -51,6 +52,19 @@ class HeldArray(NormalValue):
         name = backend.dtype_name(z)
         wanted = backend.complex_name(name) if backend.is_complex(self._held) else backend.real_name(name)
         return derived.get(self, (backend.device_of(z), wanted), lambda: backend.like(self._held, z, wanted))
+
+    def _check_sum(self, other: Any, what: str, left: Any, right: Any) -> None:
+        """Refuse arrays that do not broadcast, which are to be added."""
+        a, b = tuple(left.shape), tuple(right.shape)
+        if any(m != n and 1 not in (m, n) for m, n in zip(a[::-1], b[::-1], strict=False)):
+            raise ShapeError(f"{self!r} + {other!r}: expected {what} of one shape, got {a} and {b}")
+
+    def _check_image(self, sizes: Shape, leading: Shape, shape: Shape, what: str = "") -> Shape:
+        """`shape`, or an error where an image's last axes are not `sizes`, or those before not `leading` (of `what`)."""
+        if tuple(shape[-len(sizes) :]) != sizes:
+            raise ShapeError(f"{self!r} expected an image of {sizes}, got {tuple(shape)}")
+        check_leading(self, what or self._array, tuple(leading), tuple(shape), len(sizes))
+        return shape
 
     def _scaled(self, number: complex) -> Any:
         return None if isinstance(number, complex) else self._holding(number * self._held)

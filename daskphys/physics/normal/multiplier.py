@@ -15,7 +15,6 @@ from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.spectral import Spectral, fft_rounding_units, power
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, fourier
-from daskphys.physics.spaces import check_leading
 from daskphys.physics.transform import RealFFT, Transform
 from daskphys.physics.value import value
 
@@ -87,10 +86,6 @@ class FourierMultiplier(Spectral):
         return fourier(len(self.sizes))
 
     @property
-    def normal_kind(self) -> NormalKind:
-        return self.kind
-
-    @property
     def convolution(self) -> Convolution:
         return Circular(len(self.sizes))
 
@@ -100,12 +95,6 @@ class FourierMultiplier(Spectral):
     @property
     def rounding_units(self) -> float:
         return fft_rounding_units(self.sizes)
-
-    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
-        return self.transform.lower(self.multiply(z), shape)
-
-    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
-        return self.multiply(self.transform.lift(y), conjugate=True)
 
     def _forward(self, x: Any) -> Any:
         z = self.transform.lift(x)
@@ -123,16 +112,7 @@ class FourierMultiplier(Spectral):
         return Cost(1, flops, self.nbytes, kept, nbytes(lifted, kind), nbytes(shape, dtype))
 
     def _range_shape(self, shape: Any) -> Any:
-        if tuple(shape[-len(self.sizes) :]) != self.sizes:
-            raise ShapeError(f"{self!r} expected an image of {self.sizes}, got {tuple(shape)}")
-        check_leading(
-            self,
-            "multiplier",
-            tuple(self.multiplier.shape[: -len(self.sizes)]),
-            tuple(shape),
-            len(self.sizes),
-        )
-        return shape
+        return self._check_image(self.sizes, self.multiplier.shape[: -len(self.sizes)], shape)
 
     def _plus(self, other: NormalValue) -> NormalValue | None:
         if isinstance(other, Identity):
@@ -141,13 +121,7 @@ class FourierMultiplier(Spectral):
             return other._plus(self)
         if not isinstance(other, FourierMultiplier) or other.sizes != self.sizes:
             return None
-        left, right = self.multiplier.shape, other.multiplier.shape
-        if len(left) == len(right) and any(
-            a != b and 1 not in (a, b) for a, b in zip(left, right, strict=True)
-        ):
-            raise ShapeError(
-                f"{self!r} + {other!r}: expected multipliers of one shape, got {left} and {right}"
-            )
+        self._check_sum(other, "multipliers", self.multiplier, other.multiplier)
         return self._holding(self.multiplier + backend.like(other.multiplier, self.multiplier))
 
     def _around(self, power: FourierMultiplier) -> FourierMultiplier:

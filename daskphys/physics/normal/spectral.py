@@ -11,6 +11,8 @@ from daskphys import backend
 from daskphys.errors import ParameterError
 from daskphys.physics.checks import check_lam, check_rtol
 from daskphys.physics.normal.held import HeldArray
+from daskphys.physics.normal_kind import NormalKind
+from daskphys.physics.transform import Transform
 
 
 class Spectral(HeldArray):
@@ -28,6 +30,16 @@ class Spectral(HeldArray):
             # Named: NumPy would multiply into a temporary the other way round, which has other last bits.
             factor = backend.namespace(z).conj(factor)
         return z * factor
+
+    def _forward_from(self, z: Any, shape: Any, transform: Transform) -> Any:
+        return self.transform.lower(self.multiply(z), shape)
+
+    def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
+        return self.multiply(self.transform.lift(y), conjugate=True)
+
+    @property
+    def normal_kind(self) -> NormalKind:
+        return self.kind
 
     def _make_normal(self, shape: Any) -> Self:
         return self._holding(power(self._held))

@@ -15,7 +15,6 @@ from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.sums import NormalValue
 from daskphys.physics.normal_kind import NormalKind, toeplitz
 from daskphys.physics.normalcost import padded_sizes, toeplitz_step
-from daskphys.physics.spaces import check_leading
 from daskphys.physics.transform import Transform
 from daskphys.physics.value import value
 
@@ -163,12 +162,7 @@ class Toeplitz(HeldArray):
         return Cost(2 * step.transforms, flops, self.nbytes, kept, workspace, result)
 
     def _range_shape(self, shape: Any) -> Any:
-        if tuple(shape[-len(self.sizes) :]) != self.sizes:
-            raise ShapeError(f"{self!r} expected an image of {self.sizes}, got {tuple(shape)}")
-        check_leading(
-            self, "spectrum", tuple(self.spectrum.shape[: -len(self.sizes)]), tuple(shape), len(self.sizes)
-        )
-        return shape
+        return self._check_image(self.sizes, self.spectrum.shape[: -len(self.sizes)], shape)
 
     def _plus(self, other: NormalValue) -> Toeplitz | None:
         if isinstance(other, Identity):
@@ -180,10 +174,7 @@ class Toeplitz(HeldArray):
             padded = self.padded(self.sizes)
             left = half.completed(left, padded) if self._real else left
             right = half.completed(right, padded) if other._real else right
-        if any(a != b and 1 not in (a, b) for a, b in zip(left.shape[::-1], right.shape[::-1], strict=False)):
-            raise ShapeError(
-                f"{self!r} + {other!r}: expected spectra of one shape, got {tuple(left.shape)} and {tuple(right.shape)}"
-            )
+        self._check_sum(other, "spectra", left, right)
         return self._holding(left + right)
 
     def diagonal(self) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from daskphys import backend, doors
 from daskphys.errors import ParameterError, ShapeError
+from daskphys.physics.checks import is_count
 
 # A coordinate at the very limit may have been rounded.
 _ROUNDED = 1 + 1e-6
@@ -50,7 +51,7 @@ def checked_cell(given: Any, owner: str) -> float:
 def checked_shape(given: Any, owner: str) -> tuple[int, int]:
     """The image's (rows, columns)."""
     sizes = tuple(given) if isinstance(given, tuple | list) else ()
-    if len(sizes) != 2 or not all(isinstance(n, numbers.Integral) and int(n) > 0 for n in sizes):
+    if len(sizes) != 2 or not all(map(is_count, sizes)):
         raise ParameterError(f"{owner} expected an image_shape of two sizes, (rows, columns), got {given!r}")
     return int(sizes[0]), int(sizes[1])
 
