@@ -62,14 +62,19 @@ def compare(
         first, *_ = calls
         kept = rivals.agreeing(product, calls, tolerance)
         found[product] = times = rivals.time(product, kept, seconds)
-        case.timings[", ".join(filter(None, (product, label)))] = times
-        for name in times.rounds:
-            row: dict[str, Any] = {"problem": label} if label else {}
-            row |= {"product": product, "by": name, "time": times.ms(name)}
-            row[f"÷ {first}"] = times.ratio(name, first) if name != first else ""
-            case.rows.append(row)
+        add_rows(case, label, product, times, first)
     case.notes += [note for note in rivals.notes if note not in case.notes]
     return found
+
+
+def add_rows(case: Case, label: str, product: str, times: Timings, first: str) -> None:
+    """Keep the rounds of a product, with a row for each side; `first` is the measure of the others."""
+    case.timings[", ".join(filter(None, (product, label)))] = times
+    for name in times.rounds:
+        row: dict[str, Any] = {"problem": label} if label else {}
+        row |= {"product": product, "by": name, "time": times.ms(name)}
+        row[f"÷ {first}"] = times.ratio(name, first) if name != first else ""
+        case.rows.append(row)
 
 
 @dataclass

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import CORES, TIMES, Bench, Case, Timings
+from benchmarks.family_rivals import add_rows
+from benchmarks.timing import CORES, TIMES, Bench, Case
 from daskphys.physics import Interferometry
 from daskphys.physics.radio import VLA_LONGITUDE, itrf_to_equatorial, uv_coverage, vla_positions
 from daskphys.physics.radio.gridder import EPS, LIGHT, wgridder
@@ -34,7 +35,7 @@ def radio_by_hand(bench: Bench) -> Case:
             for product, calls in products.items():
                 ours, theirs = (call() for call in calls.values())
                 assert np.linalg.norm(ours - theirs) < 1e-4 * np.linalg.norm(ours)
-                _add(case, bench.time(calls, seconds=4), label, product, "daskphys")
+                add_rows(case, label, product, bench.time(calls, seconds=4), "daskphys")
     case.notes.append(f"ducc0 has {CORES} threads in one call; ours has one a run of rows")
     return case
 
@@ -52,16 +53,8 @@ def radio_normal(bench: Bench) -> Case:
             "ducc0": lambda u=uvw, x=x, n=size: _adjoint(u, _forward(u, x, False), n, False),
         }
         label = f"{len(uvw):,} visibilities of {size}²"
-        _add(case, bench.time(calls, seconds=4), label, "AᵀA", "merged")
+        add_rows(case, label, "AᵀA", bench.time(calls, seconds=4), "merged")
     return case
-
-
-def _add(case: Case, times: Timings, label: str, product: str, first: str) -> None:
-    case.timings[f"{product}, {label}"] = times
-    for name in times.rounds:
-        row: dict[str, Any] = {"problem": label, "product": product, "by": name, "time": times.ms(name)}
-        row[f"÷ {first}"] = times.ratio(name, first) if name != first else ""
-        case.rows.append(row)
 
 
 def tracks(times: int) -> np.ndarray:
