@@ -1,8 +1,7 @@
 """One product of a stacked operator as tasks: one a block, and a reduction.
 
-The functions here without an underscore add tasks to a graph; those that begin with ``run_`` are the tasks.
-They serve plain operators on Dask arrays (blocks that the graph itself makes) and distributed ones (blocks
-that workers hold) alike.
+The functions here add tasks to a graph; the tasks are in `calltasks`.  They serve plain operators on Dask arrays
+(blocks that the graph itself makes) and distributed ones (blocks that workers hold) alike.
 """
 
 from __future__ import annotations
@@ -10,23 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from daskphys import backend
+from daskphys.distributed import calltasks
 from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.factories import Expected
-from daskphys.distributed.held import Held, check_alike, image_shape, weights_of, whole
-from daskphys.distributed.ledger import measured
-from daskphys.distributed.transport import Parcel
+from daskphys.distributed.held import weights_of
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.tree import reduce_tree
-from daskphys.pairwise import PairwiseSum, Partial
 from daskphys.physics.base import LinearPhysics
-from daskphys.physics.blockproducts import adjoint_parts, forward_each, gram_parts, normal_parts, vjp_parts
-from daskphys.physics.measurements import Measurements
-from daskphys.physics.naming import naming
 from daskphys.physics.noise.adding import Noise
-from daskphys.physics.stack import StackedPhysics
 from daskphys.physics.transform import Transform
-from daskphys.physics.value import Value
 from daskphys.physics.weighted import Weights
 
 
@@ -43,7 +34,7 @@ def forward(
     return [
         builder.add(
             (f"forward-{call}", bound[0], *suffix),
-            run_forward,
+            calltasks.run_forward,
             block,
             x,
             call,
@@ -75,7 +66,7 @@ def adjoint(
     parts = [
         builder.add(
             (f"adjoint-block-{call}", bound[0], *suffix),
-            run_adjoint,
+            calltasks.run_adjoint,
             block,
             _of_block(y, bound),
             call,
@@ -86,9 +77,7 @@ def adjoint(
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.first, shape, call, blocks.device, blocks.transform)
-    name = f"adjoint-{call}"
-    return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
+    return _total(builder, "adjoint", call, blocks, parts, suffix, layer, shape, blocks.transform)
 
 
 def _of_block(y: Sequence[Any] | Mapping[tuple[int, int], Any], bound: tuple[int, int]) -> Any:
@@ -109,7 +98,7 @@ def vjp(
     parts = [
         builder.add(
             (f"vjp-block-{call}", bound[0], *suffix),
-            run_vjp,
+            calltasks.run_vjp,
             block,
             x,
             _of_block(v, bound),
@@ -120,9 +109,7 @@ def vjp(
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.first, None, call, blocks.device)
-    name = f"vjp-{call}"
-    return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
+    return _total(builder, "vjp", call, blocks, parts, suffix, layer)
 
 
 def gram(
@@ -139,7 +126,7 @@ def gram(
     parts = [
         builder.add(
             (f"gram-block-{call}", bound[0], *suffix),
-            run_gram,
+            calltasks.run_gram,
             block,
             x,
             call,
@@ -151,9 +138,7 @@ def gram(
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.first, None, call, blocks.device)
-    name = f"gram-{call}"
-    return reduce_tree(builder, name, parts, blocks.homes, run_total, *extra, suffix=suffix, layer=layer)
+    return _total(builder, "gram", call, blocks, parts, suffix, layer)
 
 
 def each(
@@ -167,7 +152,7 @@ def each(
     return [
         builder.add(
             (f"each-{call}", bound[0]),
-            run_each,
+            calltasks.run_each,
             block,
             x[bound],
             call,
@@ -187,7 +172,7 @@ def normal(
     parts = [
         builder.add(
             (f"normal-block-{call}", bound[0]),
-            run_normal,
+            calltasks.run_normal,
             block,
             shape,
             call,
@@ -197,109 +182,23 @@ def normal(
         )
         for bound, block, home in blocks
     ]
-    extra = (blocks.first, None, call, blocks.device)
-    return reduce_tree(builder, f"normal-{call}", parts, blocks.homes, run_total, *extra)
+    return _total(builder, "normal", call, blocks, parts)
 
 
-def run_forward(
-    block: Held,
-    x: Any,
+def _total(
+    builder: GraphBuilder,
+    product: str,
     call: str,
-    bound: tuple[int, int],
-    outline: Transform,
-    device: str | None,
-    expected: Expected | None,
-    noise: Noise | None,
-) -> Measurements:
-    """Each sensor's measurement, with `noise` if given."""
-    with measured(call, bound):
-        block, x = whole(block), _placed(x, device)
-        made = forward_each(block, x, block.transform.filled(outline), bound[0])
-        check_alike(block, [y.shape for y in made], expected, bound[0])
-        if noise is not None:
-            made = noise.added(block, made, bound[0])
-        return Parcel(_fetched(a, device) for a in made)
-
-
-def run_adjoint(
-    block: Held, y: Sequence[Any], call: str, bound: tuple[int, int], outline: Transform, device: str | None
-) -> list[Partial]:
-    """The block's partial sums of Aᴴ y."""
-    with measured(call, bound):
-        block, y = whole(block), [_placed(a, device) for a in y]
-        shape = image_shape(block, y, bound[0])
-        return adjoint_parts(block, y, shape, block.transform.filled(outline), bound[0])
-
-
-def run_vjp(
-    block: Held, x: Any, v: Sequence[Any], call: str, bound: tuple[int, int], device: str | None
-) -> list[Partial]:
-    """The block's partial sums of ``A_vjp(x, v)``."""
-    with measured(call, bound):
-        return vjp_parts(whole(block), _placed(x, device), [_placed(a, device) for a in v], bound[0])
-
-
-def run_gram(
-    block: Held,
-    x: Any,
-    call: str,
-    bound: tuple[int, int],
-    device: str | None,
-    expected: Expected | None,
-    weights: Weights | None,
-) -> list[Partial]:
-    """The block's partial sums of AᴴA x."""
-    with measured(call, bound):
-        block = whole(block)
-        if expected is not None:
-            check_alike(block, [s._range_shape(tuple(x.shape)) for s in block], expected, bound[0])
-        return gram_parts(block, _placed(x, device), bound[0], weights)
-
-
-def run_each(
-    block: Held,
-    x: Sequence[Any],
-    call: str,
-    bound: tuple[int, int],
-    device: str | None,
-    product: Callable[[LinearPhysics, Any], Any],
-) -> Measurements:
-    """Each sensor's product with an array of its own."""
-    with measured(call, bound):
-        made = []
-        for index, (sensor, own) in enumerate(zip(whole(block), x, strict=True), bound[0]):
-            with naming(index, sensor):
-                made.append(product(sensor, _placed(own, device)))
-        return Parcel(_fetched(a, device) for a in made)
-
-
-def run_normal(
-    block: Held, shape: Any, call: str, bound: tuple[int, int], weights: Weights | None
-) -> list[Partial]:
-    """The block's partial sums of normal operators."""
-    with measured(call, bound):
-        return normal_parts(whole(block), shape, bound[0], weights)
-
-
-def run_total(
-    parts: list[list[Partial]],
-    block: StackedPhysics,
-    shape: tuple[int, ...] | None,
-    call: str,
-    device: str | None,
-    outline: Transform | None = None,
-) -> Any:
-    """The whole sum; where `shape` is given, brought back to an image of it."""
-    with measured(call, None):
-        total = PairwiseSum.join(parts).total()
-        if shape is not None and outline is not None:
-            total = block.transform.filled(outline).lower(total, shape)
-        return total.to("cpu") if isinstance(total, Value) else _fetched(total, device)
-
-
-def _placed(x: Any, device: str | None) -> Any:
-    return x if device is None else backend.to_device(x, device)
-
-
-def _fetched(x: Any, device: str | None) -> Any:
-    return x if device is None else backend.to_numpy(x)
+    blocks: Blocks,
+    parts: Sequence[Ref],
+    suffix: tuple[int, ...] = (),
+    layer: str | None = None,
+    shape: Any = None,
+    transform: Transform | None = None,
+) -> Ref:
+    """Tasks for the sum of what the blocks' `parts` give, along the tree."""
+    extra = (blocks.first, shape, call, blocks.device, transform)
+    name = f"{product}-{call}"
+    return reduce_tree(
+        builder, name, parts, blocks.homes, calltasks.run_total, *extra, suffix=suffix, layer=layer
+    )

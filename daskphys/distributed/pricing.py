@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil, log2
 from typing import Any
 
-from daskphys.distributed import calls
+from daskphys.distributed import calls, calltasks
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.facts import Facts
 from daskphys.distributed.recipes import Recipe
@@ -202,7 +202,7 @@ def _work(
     stack: Stack, add: Any, run: Any, parts: Sequence[Bound], bound: Bound, shape: Any, dtype: str
 ) -> Work:
     """What one task takes: a block's, or one that joins the partial sums of `parts`."""
-    if run is not join and run is not calls.run_total:
+    if run is not join and run is not calltasks.run_total:
         cost = stack.block(add, bound, shape, dtype)
         return Work(cost.transforms, cost.flops, cost.workspace, cost.result, cost.kept)
     part = _part(stack, add, shape, dtype)
