@@ -1,0 +1,108 @@
+"""Stores that are no folders, and what is there already: nothing of others is ever removed."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from cases import raises
+
+import daskphys
+from daskphys.errors import MissingDependencyError, StorageError, StoreExistsError, StoreNotFoundError
+from daskphys.physics import Blur, Diagonal, FunctionOperator, stack
+
+zarr = pytest.importorskip("zarr")
+A = stack(*[Blur(np.random.default_rng(i).random((5, 5))) for i in range(3)])
+UNWRITABLE = stack(Diagonal(np.ones(3)), FunctionOperator(abs, abs, (3,), (3,)))
+
+
+@pytest.mark.parametrize("made", [lambda path: f"file://{path}", zarr.storage.LocalStore])
+def test_other_names_of_a_folder(made, tmp_path):
+    place = made(tmp_path / "A.zarr")
+    A.to_zarr(place)
+    assert daskphys.open_physics(place) == daskphys.open_physics(tmp_path / "A.zarr") == A
+    with raises(StoreExistsError, str(tmp_path / "A.zarr")):
+        A.to_zarr(place)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1").write_text("…")
+    with raises(StoreExistsError, "not written by daskphys"):
+        A.to_zarr(made(tmp_path / "thesis"), overwrite=True)
+    assert (tmp_path / "thesis" / "chapter1").read_text() == "…"
+
+
+def test_a_url_of_fsspec():
+    url = "memory://test_a_url_of_fsspec"
+    with raises(StoreNotFoundError, url):
+        daskphys.open_physics(url)
+    A.to_zarr(url)
+    assert daskphys.open_physics(url) == A
+    assert list(daskphys.open_physics(url, lazy=True)) == list(A)
+
+
+def test_what_is_in_another_store_stays():
+    store = zarr.storage.MemoryStore()
+    zarr.create_group(store).create_array("mine", shape=3, dtype="f8")
+    for overwrite, said in ((False, "not written by daskphys"), (True, "overwrite=True does not replace it")):
+        with raises(StoreExistsError, said):
+            A.to_zarr(store, overwrite=overwrite)
+    assert list(zarr.open_group(store)) == ["mine"]
+    array = zarr.storage.MemoryStore()
+    zarr.create_array(array, shape=3, dtype="f8")
+    with raises(StoreExistsError, "not written by daskphys"):
+        A.to_zarr(array, overwrite=True)
+
+
+def test_what_fails_leaves_nothing_in_another_store():
+    store = {}
+    with pytest.raises(StorageError):
+        UNWRITABLE.to_zarr(store)
+    assert store == {}
+    A.to_zarr(store)
+    assert daskphys.open_physics(store) == A
+
+
+def test_what_was_cut_short_in_another_store(monkeypatch):
+    """A process that is killed cannot remove what it wrote; the mark comes last."""
+    store = {}
+    with monkeypatch.context() as patched:
+        patched.setattr("zarr.storage.StorePath.delete_dir", lambda self: _nothing())
+        with pytest.raises(StorageError):
+            UNWRITABLE.to_zarr(store)
+    with raises(StorageError, "cut short"):
+        daskphys.open_physics(store)
+    A.to_zarr(store, overwrite=True)
+    assert daskphys.open_physics(store) == A
+
+
+async def _nothing():
+    pass
+
+
+@pytest.mark.parametrize("store", [None, 3])
+def test_what_is_no_store(store):
+    with raises(StorageError, repr(store), "written"):
+        A.to_zarr(store)
+
+
+def test_a_zip_is_read_and_not_written(tmp_path):
+    with zarr.storage.ZipStore(tmp_path / "A.zip", mode="w") as packed:
+        with raises(StorageError, "A.zip", "make_archive"):
+            A.to_zarr(packed)
+        zarr.create_group(packed)
+
+
+def test_a_file_system_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    for use in (lambda: A.to_zarr("s3://bucket/A"), lambda: daskphys.open_physics("s3://bucket/A")):
+        with raises(MissingDependencyError, "s3"):
+            use()
+
+
+@pytest.mark.parametrize("package", [None, SimpleNamespace(__version__="2.18.7")])
+def test_zarr_is_missing_or_old(package, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "zarr", package)
+    for use in (lambda: A.to_zarr(tmp_path / "A"), lambda: daskphys.open_physics(tmp_path / "A")):
+        with raises(MissingDependencyError, "pip install 'zarr>=3'"):
+            use()
+    assert not list(Path(tmp_path).iterdir())
