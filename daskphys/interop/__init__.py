@@ -18,7 +18,14 @@ def _dask() -> None:
     dask.register()
 
 
+def _xarray() -> None:
+    from daskphys.interop import xarray
+
+    xarray.register()
+
+
 doors.register_lazy("torch", _torch)
 doors.register_lazy("dask", _dask)
+doors.register_lazy("xarray", _xarray)
 sizeof.register_lazy("torch", _torch)
 normalize_token.register_lazy("torch", _torch)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dask.base import tokenize
 
-from daskphys.distributed import calls
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.sensors import Distributed
 from daskphys.graph.blocks import cut
 from daskphys.graph.builder import GraphBuilder, Ref
@@ -30,7 +30,7 @@ def constant(builder: GraphBuilder, name: str, index: Index, value: Any) -> Ref:
 
 def begin(
     what: str, operator: Any, inputs: list[Any], physics: Any = None, *, grouped: bool = False
-) -> tuple[GraphBuilder, str, calls.Blocks]:
+) -> tuple[GraphBuilder, str, Blocks]:
     """A builder, a token of the computation, and the blocks of `physics` (by default the operator itself).
 
     `grouped`: neighbours on one worker of a distributed operator are one block.
@@ -47,7 +47,7 @@ def begin(
     bounds, name = cut(len(physics)), f"block-{tokenize(physics)}"
     refs = [constant(builder, name, b, physics[slice(*b)]) for b in bounds]
     outline = physics.transform.outline()
-    return builder, call, calls.Blocks(bounds, refs, [None] * len(bounds), outline, None)
+    return builder, call, Blocks(bounds, refs, [None] * len(bounds), outline, None)
 
 
 def dtypes(physics: Any, x: Any) -> list[str]:

@@ -23,7 +23,7 @@ from daskphys.interop import lazy, lazyplan
 from daskphys.physics.measurements import Measurements
 
 
-class LazyMeasurements(Measurements, DaskMethodsMixin):
+class LazyMeasurements(Measurements, DaskMethodsMixin):  # type: ignore[misc]
     """Measurements of Dask arrays: a Dask collection with `compute`, `persist` and `visualize`."""
 
     __dask_scheduler__ = staticmethod(da.Array.__dask_scheduler__)
@@ -75,7 +75,6 @@ def _native(array: Any) -> Any:
 class DaskDoor:
     """Takes `dask.array.Array`."""
 
-    lazy = True
     collection = LazyMeasurements
 
     def apply(self, operator: Any, value: Any) -> Any:

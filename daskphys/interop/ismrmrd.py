@@ -11,6 +11,8 @@ import numpy as np
 
 from daskphys.errors import MissingDependencyError, ParameterError
 
+__all__ = ["Scan", "read_ismrmrd"]
+
 #: Acquisitions that are no samples of the image: noise, navigators, phase correction, feedback, dummies, phase
 #: stabilization.
 _OTHER = (19, 23, 24, 26, 27, 28, 29, 30, 31)
@@ -48,6 +50,13 @@ class Scan:
         Millimetres along (D, H, W).
     header : object
         The XML header, as the ismrmrd package reads it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.interop.ismrmrd import Scan
+    >>> Scan(np.zeros((8, 64, 64), np.complex64), np.ones((64, 64), bool), None, (), (5.0, 220.0, 220.0), None)
+    Scan(kspace of (8, 64, 64), mask of (64, 64), 5 × 220 × 220 mm)
     """
 
     kspace: np.ndarray
@@ -79,6 +88,7 @@ def read_ismrmrd(path: str | os.PathLike[str], dataset: str = "dataset", encodin
     Returns
     -------
     Scan
+        K-space, mask or trajectory, and what the axes are.
 
     Raises
     ------

@@ -19,7 +19,7 @@ import numpy as np
 from dask.base import tokenize
 
 from daskphys import backend
-from daskphys.distributed import calls
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.physics import DistributedPhysics
 from daskphys.distributed.rechunking import check_rechunk
 from daskphys.graph.builder import GraphBuilder, Ref
@@ -251,7 +251,7 @@ def _ndim(physics: Any) -> int:
 def _add_transfers(
     builder: GraphBuilder,
     call: str,
-    blocks: calls.Blocks,
+    blocks: Blocks,
     pencils: Pencils,
     spectra: list[Any],
     *,

@@ -15,7 +15,7 @@ from typing import Any
 
 import dask.array as da
 
-from daskphys.distributed import calls
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.gram import DistributedGram
 from daskphys.distributed.held import weights_of
 from daskphys.graph.builder import GraphBuilder, Ref
@@ -166,7 +166,7 @@ def _gram(operator: Gram | WeightedGram, physics: Any, x: Any, plan: Tiling) -> 
 def _add_sums(
     builder: GraphBuilder,
     name: str,
-    blocks: calls.Blocks,
+    blocks: Blocks,
     x: Any,
     lead: int,
     plan: Tiling,
@@ -195,7 +195,7 @@ def _add_sums(
 def kernel_task(
     builder: GraphBuilder,
     call: str,
-    blocks: calls.Blocks,
+    blocks: Blocks,
     real: bool,
     overlap: tuple[int, ...] | None = None,
     weights: Weights | None = None,

@@ -43,7 +43,7 @@ class Tile:
     start
         The first sensor's index.
     device
-        Where it computes, as in `daskphys.distributed.calls.Blocks`.
+        Where it computes, as in `daskphys.distributed.Blocks`.
     """
 
     parts: tuple[Part, ...]

@@ -31,7 +31,6 @@ from daskphys.physics.physics import Physics, Vjp
 class TorchDoor:
     """Takes `torch.Tensor`; operators work on the memory of CPU tensors, and by CuPy on that of CUDA ones."""
 
-    lazy = False
     collection = None
 
     def apply(self, operator: Any, value: Any) -> Any:
@@ -106,7 +105,7 @@ def to_torch(array: Any) -> torch.Tensor:
     return torch.from_dlpack(array)
 
 
-class _Linear(torch.autograd.Function):
+class _Linear(torch.autograd.Function):  # type: ignore[misc]
     """A linear operator for autograd; several tensors are one element of a stack's range."""
 
     @staticmethod
@@ -146,7 +145,7 @@ class _Linear(torch.autograd.Function):
         return results, tuple(0 for _ in results) if isinstance(results, tuple) else 0
 
 
-class _Nonlinear(torch.autograd.Function):
+class _Nonlinear(torch.autograd.Function):  # type: ignore[misc]
     """An operator that is not linear, for autograd; its gradient has none of its own."""
 
     @staticmethod
@@ -160,7 +159,7 @@ class _Nonlinear(torch.autograd.Function):
         ctx.save_for_backward(*tensors)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         if isinstance(ctx.operator, Vjp):
             raise NotLinearError(
@@ -188,4 +187,4 @@ def _token(tensor: torch.Tensor) -> tuple[Any, ...]:
 
 def _size(tensor: torch.Tensor) -> int:
     # Dask's own answer is the 80 bytes of the Python object.
-    return tensor.element_size() * tensor.nelement() + 1000
+    return int(tensor.element_size() * tensor.nelement() + 1000)

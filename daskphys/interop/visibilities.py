@@ -7,6 +7,8 @@ from typing import Any
 
 from daskphys.errors import MissingDependencyError, ParameterError
 
+__all__ = ["read_visibilities"]
+
 
 def read_visibilities(path: str | os.PathLike[str]) -> Any:
     """The visibilities of a file, in the signs and units of `Interferometry`.

@@ -1,0 +1,297 @@
+"""The accessors of datasets, variable by variable, and of trees, which hold measurements of unlike shapes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import xarray as xr
+
+from daskphys.errors import DaskphysError, ParameterError, checks_keywords
+from daskphys.interop.xarray_frames import keeps_attrs
+from daskphys.interop.xarray_images import (
+    Accessor,
+    by_sensor,
+    check_operator,
+    image,
+    measurement,
+    ordered,
+    with_attrs,
+)
+from daskphys.interop.xarray_sensors import SENSOR, nodes_of, tree_of
+
+
+@xr.register_dataset_accessor("phys")
+class DatasetAccessor(Accessor):
+    """Operators on each variable of a `xarray.Dataset`, as `PhysAccessor` has them for one.
+
+    With `dims`, variables that have none of these dimensions stay as they are.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Images, or measurements.
+
+    Raises
+    ------
+    ParameterError
+        From its methods: a variable has some of the dimensions only; what `PhysAccessor` refuses, in the variable's name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import daskphys.interop.xarray
+    >>> from daskphys.physics import Downsampling
+    >>> data = xr.Dataset({"sky": (("y", "x"), np.ones((8, 6))), "exposure": 0.25}, coords={"y": np.arange(8)})
+    >>> seen = data.phys.forward(Downsampling("bilinear", 2), dims=("y", "x"))
+    >>> dict(seen.sizes), seen.y.values, float(seen.exposure)
+    ({'y': 4, 'x': 3}, array([0, 2, 4, 6]), 0.25)
+    """
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        self._dataset = dataset
+
+    @checks_keywords
+    def forward(
+        self,
+        A: Any,
+        dims: str | Sequence[Any] | None = None,
+        keep_attrs: bool | None = None,
+        sensor_dim: str = SENSOR,
+        *,
+        seed: int | None = None,
+    ) -> Any:
+        """A x of each variable.
+
+        Parameters
+        ----------
+        A, dims, keep_attrs, sensor_dim, seed
+            As of `PhysAccessor.forward`.
+
+        Returns
+        -------
+        xarray.Dataset or xarray.DataTree
+            A tree of datasets where sensors' dimensions do not agree.
+        """
+        check_operator(A, "forward")
+        made = self._each(dims, lambda x: measurement(x, A, dims, keep_attrs, sensor_dim, seed))
+        rest = self._rest(dims)
+        if not any(isinstance(own, list) for own in made.values()):
+            return self._gathered({**rest, **made}, keep_attrs)
+        sensors = [
+            self._gathered({**rest, **{name: own[i] for name, own in made.items()}}, keep_attrs)
+            for i in range(len(A))
+        ]
+        return tree_of(sensors, sensor_dim)
+
+    @checks_keywords
+    def normal(
+        self, A: Any, dims: str | Sequence[Any] | None = None, keep_attrs: bool | None = None
+    ) -> xr.Dataset:
+        """AᴴA x of each variable.
+
+        Parameters
+        ----------
+        A, dims, keep_attrs
+            As of `PhysAccessor.normal`.
+
+        Returns
+        -------
+        xarray.Dataset
+            Images.
+        """
+        check_operator(A, "normal")
+        made = self._each(dims, lambda x: with_attrs(A.A_adjoint_A(ordered(x, A, dims)), x.attrs, keep_attrs))
+        return self._gathered({**self._rest(dims), **made}, keep_attrs)
+
+    @checks_keywords
+    def adjoint(
+        self,
+        A: Any,
+        dims: str | Sequence[Any] | None = None,
+        keep_attrs: bool | None = None,
+        sensor_dim: str = SENSOR,
+        like: xr.DataArray | None = None,
+    ) -> xr.Dataset:
+        """Aᴴ y of each variable.
+
+        Parameters
+        ----------
+        A, dims, keep_attrs, sensor_dim, like
+            As of `PhysAccessor.adjoint`.
+
+        Returns
+        -------
+        xarray.Dataset
+            Images.
+        """
+        check_operator(A, "adjoint")
+        return self._images(A, A.A_adjoint, dims, keep_attrs, sensor_dim, like)
+
+    @checks_keywords
+    def pinv(
+        self,
+        A: Any,
+        dims: str | Sequence[Any] | None = None,
+        keep_attrs: bool | None = None,
+        sensor_dim: str = SENSOR,
+        like: xr.DataArray | None = None,
+        *,
+        rtol: float | None = None,
+        max_iter: int | None = None,
+    ) -> xr.Dataset:
+        """A⁺ y of each variable.
+
+        Parameters
+        ----------
+        A, dims, keep_attrs, sensor_dim, like
+            As of `PhysAccessor.pinv`.
+        rtol, max_iter
+            As of ``A.A_dagger``.
+
+        Returns
+        -------
+        xarray.Dataset
+            Images.
+        """
+        check_operator(A, "pinv")
+        return self._images(
+            A, functools.partial(A.A_dagger, rtol=rtol, max_iter=max_iter), dims, keep_attrs, sensor_dim, like
+        )
+
+    def _images(
+        self, A: Any, method: Any, dims: Any, keep_attrs: bool | None, sensor_dim: str, like: Any
+    ) -> xr.Dataset:
+        def one(y: xr.DataArray) -> Any:
+            return image(by_sensor(y, A, sensor_dim), A, method, dims, keep_attrs, like)
+
+        return self._gathered(self._each(None, one), keep_attrs)
+
+    def _rest(self, dims: Any) -> dict[Any, Any]:
+        """The variables that are no images."""
+        if dims is None:
+            return {}
+        names = {dims} if isinstance(dims, str) else set(dims)
+        return {name: own for name, own in self._dataset.data_vars.items() if not names & set(own.dims)}
+
+    def _each(self, dims: Any, one: Callable[[xr.DataArray], Any]) -> dict[Any, Any]:
+        rest, made = self._rest(dims), {}
+        if len(rest) == len(self._dataset.data_vars):
+            raise ParameterError(
+                f"the dataset has no variable with the dimensions {dims}, but {dict(self._dataset.sizes)}"
+            )
+        for name, own in self._dataset.data_vars.items():
+            if name not in rest:
+                try:
+                    made[name] = one(own)
+                except DaskphysError as error:
+                    raise type(error)(f"variable {name!r}: {error}") from error
+        return made
+
+    def _gathered(self, variables: dict[Any, Any], keep_attrs: bool | None) -> xr.Dataset:
+        order = [name for name in self._dataset.data_vars if name in variables]
+        coords = [own.coords.to_dataset() for own in variables.values()]
+        merged = xr.merge(coords, join="exact", compat="override")
+        return xr.Dataset(
+            {name: variables[name].variable for name in order},
+            merged.coords,
+            self._dataset.attrs if keeps_attrs(keep_attrs) else {},
+        )
+
+
+@xr.register_datatree_accessor("phys")
+class TreeAccessor(Accessor):
+    """Measurements of unlike shapes, as `PhysAccessor.forward` gives them: ``tree.phys.adjoint(A)``.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        With a node for each sensor, all with the same variables; the numbers at the end of their names give the order.
+
+    Raises
+    ------
+    ParameterError
+        From its methods: the image's axes are not known.
+    ShapeError
+        From its methods: a shape does not fit the operator, or the tree is no tree of sensors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import daskphys.interop.xarray
+    >>> from daskphys.physics import Blur, gaussian_blur, stack
+    >>> x = xr.DataArray(np.ones((32, 32)), dims=("y", "x"), coords={"y": np.arange(32)}, name="sky")
+    >>> A = stack(Blur(gaussian_blur(1.0), "valid"), Blur(gaussian_blur(2.0), "valid"))
+    >>> tree = x.phys.forward(A)
+    >>> [dict(node.sizes) for node in tree.children.values()]
+    [{'y': 24, 'x': 24}, {'y': 18, 'x': 18}]
+    >>> tree.phys.adjoint(A).y.equals(x.y)
+    True
+    """
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        self._tree = tree
+
+    @checks_keywords
+    def adjoint(
+        self,
+        A: Any,
+        dims: str | Sequence[Any] | None = None,
+        keep_attrs: bool | None = None,
+        like: xr.DataArray | None = None,
+    ) -> Any:
+        """Aᴴ y.
+
+        Parameters
+        ----------
+        A, dims, keep_attrs, like
+            As of `PhysAccessor.adjoint`.
+
+        Returns
+        -------
+        xarray.DataArray or xarray.Dataset
+            An image; where nodes have several variables a dataset of images.
+        """
+        check_operator(A, "adjoint")
+        return self._images(A, A.A_adjoint, dims, keep_attrs, like)
+
+    @checks_keywords
+    def pinv(
+        self,
+        A: Any,
+        dims: str | Sequence[Any] | None = None,
+        keep_attrs: bool | None = None,
+        like: xr.DataArray | None = None,
+        *,
+        rtol: float | None = None,
+        max_iter: int | None = None,
+    ) -> Any:
+        """A⁺ y.
+
+        Parameters
+        ----------
+        A, dims, keep_attrs, like
+            As of `PhysAccessor.adjoint`.
+        rtol, max_iter
+            As of ``A.A_dagger``.
+
+        Returns
+        -------
+        xarray.DataArray or xarray.Dataset
+            An image; where nodes have several variables a dataset of images.
+        """
+        check_operator(A, "pinv")
+        return self._images(
+            A, functools.partial(A.A_dagger, rtol=rtol, max_iter=max_iter), dims, keep_attrs, like
+        )
+
+    def _images(self, A: Any, method: Any, dims: Any, keep_attrs: bool | None, like: Any) -> Any:
+        nodes = nodes_of(self._tree, A)
+        made = {
+            name: image([node[name] for node in nodes], A, method, dims, keep_attrs, like)
+            for name in nodes[0].data_vars
+        }
+        return next(iter(made.values())) if len(made) == 1 else xr.Dataset(made)

@@ -1,0 +1,113 @@
+"""Measurements of several sensors as one xarray object: an array with a sensor dimension, or a tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from daskphys import doors
+from daskphys.errors import ParameterError, ShapeError
+
+#: What a stack's sensor axis is called where no other name is given.
+SENSOR = "sensor"
+
+
+def joined(arrays: Sequence[xr.DataArray], sensor_dim: str) -> xr.DataArray:
+    """Arrays of one shape as one array with a sensor dimension in front.
+
+    Coordinates that all have stay; of one that differs from sensor to sensor the values get the sensor dimension too, and the
+    name ``{sensor_dim}_{name}`` where it was a dimension's.
+    """
+    first = arrays[0]
+    if sensor_dim in first.dims or sensor_dim in first.coords:
+        raise ParameterError(
+            f"the sensors' dimension expected a name that is not there yet, got {sensor_dim!r} beside "
+            f"{', '.join(map(repr, first.dims))}: give sensor_dim=…"
+        )
+    coords: dict[Any, Any] = {sensor_dim: (sensor_dim, np.arange(len(arrays)))}
+    for name, coord in first.coords.items():
+        each = [a.coords[name].variable for a in arrays if name in a.coords]
+        if len(each) < len(arrays):
+            continue
+        if all(coord.variable.equals(own) for own in each[1:]):
+            coords[name] = coord
+        elif len({(own.dims, own.shape) for own in each}) == 1:
+            called = f"{sensor_dim}_{name}" if name in first.dims else name
+            coords[called] = (
+                (sensor_dim, *coord.dims),
+                np.stack([own.values for own in each]),
+                coord.attrs,
+            )
+    data = doors.stack([a.data for a in arrays])
+    return xr.DataArray(data, coords, (sensor_dim, *first.dims), first.name, first.attrs)
+
+
+def alike(arrays: Sequence[xr.DataArray]) -> bool:
+    """Whether the arrays have the same dimensions."""
+    return len({(a.dims, a.shape) for a in arrays}) == 1
+
+
+def parted(array: xr.DataArray, A: Any, sensor_dim: str) -> list[xr.DataArray]:
+    """The array of each sensor, out of what `joined` made: by its number where the sensors were put into another order."""
+    if sensor_dim not in array.dims:
+        raise ParameterError(
+            f"{A!r} expected measurements with the dimension {sensor_dim!r}, got {', '.join(map(repr, array.dims))}: name "
+            f"it by sensor_dim=…"
+        )
+    numbers = array.coords.get(sensor_dim)
+    if numbers is not None and numbers.dtype.kind in "iu":
+        order = np.argsort(numbers.values)
+        if np.array_equal(numbers.values[order], np.arange(len(order))):
+            array = array.isel({sensor_dim: order})
+    own = {
+        name: str(name).removeprefix(f"{sensor_dim}_")
+        for name, coord in array.coords.items()
+        if coord.dims[:1] == (sensor_dim,) and f"{sensor_dim}_{'_'.join(map(str, coord.dims[1:]))}" == name
+    }
+    each = (array.isel({sensor_dim: i}, drop=True) for i in range(array.sizes[sensor_dim]))
+    return [
+        a.drop_vars(own).assign_coords({dim: (dim, a.coords[name].values) for name, dim in own.items()})
+        for a in each
+    ]
+
+
+def tree_of(sensors: Sequence[xr.Dataset], sensor_dim: str) -> Any:
+    """A tree with a node for each sensor."""
+    return xr.DataTree.from_dict({f"{sensor_dim}_{i}": own for i, own in enumerate(sensors)})
+
+
+def nodes_of(tree: Any, A: Any) -> list[xr.Dataset]:
+    """The dataset of each sensor, in the sensors' order: a store gives nodes in that of their names."""
+    nodes = [(name, node.to_dataset()) for name, node in tree.children.items()]
+    numbers = [re.search(r"_(\d+)$", name) for name, _ in nodes]
+    if all(numbers):
+        order = sorted(range(len(nodes)), key=lambda i: int(numbers[i][1]))  # type: ignore[index]
+        nodes = [nodes[i] for i in order]
+    names = {tuple(own.data_vars) for _, own in nodes}
+    if len(names) != 1 or not nodes[0][1].data_vars:
+        raise ShapeError(
+            f"{A!r} expected a tree with a node for each sensor, all with the same variables, got "
+            f"{', '.join(f'{name} with {list(own.data_vars)}' for name, own in nodes) or 'a tree without nodes'}"
+        )
+    return [own for _, own in nodes]
+
+
+def split_array(array: xr.DataArray, A: Any) -> Any:
+    """`parted`, of an array that has the sensor dimension of the usual name; another one stays as it is."""
+    return parted(array, A, SENSOR) if SENSOR in array.dims else array
+
+
+def split_tree(tree: Any, A: Any) -> list[xr.DataArray]:
+    """The one array of each node."""
+    nodes = nodes_of(tree, A)
+    names = list(nodes[0].data_vars)
+    if len(names) > 1:
+        raise ShapeError(
+            f"{A!r} expected a tree of one variable, got {', '.join(map(repr, names))}: choose one, as in "
+            f"[node[{names[0]!r}] for node in tree.children.values()]"
+        )
+    return [node[names[0]] for node in nodes]

@@ -1,0 +1,138 @@
+"""Datasets and trees, the order of axes and sensors, and grids that are not even."""
+
+import warnings
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from cases import raises
+
+import daskphys.interop.xarray  # noqa: F401
+from daskphys.errors import ConvergenceWarning, DaskphysWarning, ParameterError, ShapeError
+from daskphys.physics import MRI, Blur, Crop, Diagonal, Downsampling, stack
+
+KERNELS = np.random.default_rng(0).random((12, 3, 2))  # whose axes are not each other's
+ALIKE = stack(*[Blur(kernel) for kernel in KERNELS[:3]])
+DIMS = ("y", "x")
+
+
+def image(*shape, dims=("t", "y", "x")):
+    rng = np.random.default_rng(1)
+    coords = {dim: np.arange(n) for dim, n in zip(dims, shape, strict=True)}
+    return xr.DataArray(rng.random(shape), coords, dims, "sky")
+
+
+def test_each_variable_of_a_dataset_that_is_an_image():
+    x = image(2, 16, 12)
+    data = xr.Dataset({"sky": x, "power": x**2, "exposure": ("t", [1.0, 2.0])}, attrs={"title": "night"})
+    y = data.phys.forward(ALIKE, dims=DIMS)
+    assert list(y.data_vars) == ["sky", "power", "exposure"]
+    assert y.attrs == data.attrs
+    assert y.exposure.identical(data.exposure)
+    for name in ("sky", "power"):
+        xr.testing.assert_equal(y[name], data[name].phys.forward(ALIKE, dims=DIMS))
+    images = y[["sky", "power"]]
+    back, normal = images.phys.adjoint(ALIKE), data.phys.normal(ALIKE, dims=DIMS)
+    for name in images.data_vars:
+        assert np.array_equal(back[name].data, ALIKE.A_adjoint(ALIKE(data[name].data)))
+        assert np.array_equal(normal[name].data, ALIKE.A_adjoint_A(data[name].data))
+    xr.testing.assert_allclose(images.phys.pinv(ALIKE), data[["sky", "power"]], rtol=1e-6)
+    assert not data.phys.forward(ALIKE, dims=DIMS, keep_attrs=False).attrs
+
+
+def test_datasets_and_trees_can_stop_a_solver_early():
+    x = image(2, 16, 12)
+    A = stack(*[Blur(kernel, "valid") for kernel in KERNELS[:2]], Crop((0, 0), (8, 8), (16, 12)))
+    tree = x.to_dataset().phys.forward(A)
+    alike = stack(*[Blur(kernel, "valid") for kernel in KERNELS[:2]])
+    data = x.to_dataset().phys.forward(alike)
+    for made, B in ((tree.phys, A), (data.phys, alike)):
+        with pytest.warns(ConvergenceWarning, match="2 iterations"):
+            made.pinv(B, dims=DIMS, max_iter=2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            made.pinv(B, dims=DIMS, rtol=0.5)
+
+
+def test_a_dataset_stays_lazy():
+    data = image(2, 16, 12).to_dataset().chunk(t=1)
+    with dask.config.set(scheduler="not a scheduler"):
+        y = data.phys.forward(ALIKE)
+        assert isinstance(y.phys.adjoint(ALIKE).sky.data, da.Array)
+    assert y.chunksizes["t"] == (1, 1)
+
+
+def test_trees_of_datasets_come_back_in_the_order_of_their_numbers():
+    x = image(2, 16, 12)
+    A = stack(*[Crop((i, 0), (i + 2 + i % 2, 12), (16, 12)) for i in range(12)])
+    tree = xr.Dataset({"sky": x, "power": x**2}).phys.forward(A)
+    assert list(tree.children) == [f"sensor_{i}" for i in range(12)]
+    by_name = xr.DataTree.from_dict({name: tree[name].to_dataset() for name in sorted(tree.children)})
+    assert list(by_name.children)[1] == "sensor_1"
+    assert list(by_name.children)[2] == "sensor_10"
+    back = by_name.phys.adjoint(A)
+    for name, own in (("sky", x), ("power", x**2)):
+        assert np.array_equal(back[name].data, A.A_adjoint(A(own.data)))
+
+
+def test_measurements_are_turned_as_dims_say():
+    """In images that are square a wrong order of axes would show in nothing but the numbers."""
+    x = image(2, 12, 12)
+    y = x.phys.forward(ALIKE)
+    for method in ("adjoint", "pinv"):
+        expected = getattr(y.phys, method)(ALIKE)
+        turned = getattr(y.transpose("x", "y", "sensor", "t").phys, method)(ALIKE, dims=DIMS)
+        xr.testing.assert_equal(turned, expected)
+    fourier = MRI(np.random.default_rng(2).random((12, 12)) < 0.5)
+    z = x.astype(complex).phys.forward(fourier)
+    turned = z.transpose("k_x", "k_y", "t").phys.adjoint(fourier, dims=DIMS)
+    xr.testing.assert_equal(turned, z.phys.adjoint(fourier))
+
+
+def test_sensors_are_known_by_their_numbers():
+    y = image(2, 16, 12).phys.forward(ALIKE)
+    xr.testing.assert_equal(y.isel(sensor=[2, 0, 1]).phys.adjoint(ALIKE), y.phys.adjoint(ALIKE))
+    names = y.assign_coords(sensor=["left", "right", "top"])  # which say no order
+    xr.testing.assert_equal(names.phys.adjoint(ALIKE), y.phys.adjoint(ALIKE))
+    with raises(ShapeError, "3 sensors"):
+        y.isel(sensor=[0, 1]).phys.adjoint(ALIKE)
+
+
+def test_uneven_grids_are_told_where_neighbours_matter():
+    x = image(2, 16, 12)
+    uneven = x.assign_coords(y=np.arange(16.0) ** 2)
+    for A in (ALIKE, ALIKE[0], Downsampling("bilinear", 2)):
+        with pytest.warns(DaskphysWarning, match="'y'.*interp"):
+            made = A(uneven)
+    assert made.y.values.tolist() == (np.arange(0.0, 16, 2) ** 2).tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Diagonal(2.0)(uneven)
+        Downsampling(None, 2)(uneven)
+        ALIKE(uneven.drop_vars("y"))
+        ALIKE(
+            x.assign_coords(y=np.float32(4.7e4) + np.arange(16, dtype="float32") / 3)
+        )  # rounded, as in files
+        ALIKE(x.assign_coords(y=np.datetime64("2026-01-01", "ns") + np.arange(16) * np.timedelta64(6, "h")))
+    with raises(ParameterError, "sortby('y')"):
+        ALIKE(x.isel(y=[1, 0, *range(2, 16)]))
+
+
+def test_bad_datasets_and_trees():
+    x = image(2, 16, 12)
+    with raises(ParameterError, "variable 'line'", "'x'"):
+        xr.Dataset({"sky": x, "line": x.isel(x=0)}).phys.forward(ALIKE, dims=DIMS)
+    with raises(ParameterError, "no variable", "lat"):
+        x.to_dataset().phys.forward(ALIKE, dims=("lat", "lon"))
+    with raises(ShapeError, "3 sensors", "got 1"):
+        xr.DataTree.from_dict({"sensor_0": x.to_dataset()}).phys.adjoint(ALIKE)
+    with raises(ShapeError, "same variables", "sensor_1 with ['power']"):
+        nodes = {"sensor_0": x.to_dataset(), "sensor_1": x.to_dataset(name="power")}
+        xr.DataTree.from_dict(nodes).phys.adjoint(ALIKE)
+    with raises(ShapeError, "without nodes"):
+        xr.DataTree().phys.pinv(ALIKE)
+    with raises(ShapeError, "one variable", "'sky', 'power'", "[node['sky'] for node in"):
+        both = xr.Dataset({"sky": x, "power": x})
+        ALIKE.A_adjoint(xr.DataTree.from_dict({f"sensor_{i}": both for i in range(3)}))
