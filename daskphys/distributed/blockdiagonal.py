@@ -7,8 +7,10 @@ from typing import Any
 
 from daskphys import backend
 from daskphys.distributed import calls
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.physics import DistributedPhysics
+from daskphys.distributed.placed import Placement
 from daskphys.distributed.recipes import StackRecipe
 from daskphys.distributed.report import Report
 from daskphys.errors import DaskphysError
@@ -48,7 +50,7 @@ class DistributedBlockDiagonal(BlockDiagonal):
         return self.held.ctx
 
     @property
-    def placement(self) -> dict[Any, list[int]]:
+    def placement(self) -> Placement:
         """Worker → the blocks that it holds now."""
         return self.held.placement
 
@@ -78,7 +80,7 @@ class DistributedBlockDiagonal(BlockDiagonal):
         return placed(made, self.ctx, "auto", self.held.holding.replicas) if made._travels else made
 
     def _products(self, product: Callable[[LinearPhysics, Any], Any], x: Any) -> Measurements:
-        def add(builder: GraphBuilder, call: str, blocks: calls.Blocks, parts: Any) -> list[Ref]:
+        def add(builder: GraphBuilder, call: str, blocks: Blocks, parts: Any) -> list[Ref]:
             return calls.each(builder, call, blocks, parts, product)
 
         made = self.held.runner.run(f"block by block {product.__name__}", x, add)

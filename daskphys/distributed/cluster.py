@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import inspect
 import linecache
+import logging
 import multiprocessing.process
 import os
 import socket
@@ -16,8 +18,10 @@ from typing import Any, NamedTuple
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.utils import LoopRunner, sync
 
 from daskphys import backend
+from daskphys.distributed import encryption
 from daskphys.errors import (
     DaskphysError,
     DeviceError,
@@ -34,7 +38,11 @@ ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": s
 #: Dask's rechunk between peers fills 1 GiB of each worker before it waits, more than many workers have.
 P2P_BUFFER = "64 MiB"
 
-_PORT = 8787
+#: Seconds in which connections send what they have left: they do so every few milliseconds.
+_LAST_MESSAGES = 0.02
+
+#: The port of Dask's dashboard, where it is free.
+PORT = 8787
 
 
 def start_cluster(n_workers: int | None, processes: bool | None) -> LocalCluster:
@@ -51,6 +59,9 @@ def start_cluster(n_workers: int | None, processes: bool | None) -> LocalCluster
             n_workers=n,
             threads_per_worker=max(1, cores // n),
             processes=bool(processes),
+            # Said, since Dask would have threads speak TLS to each other where its settings ask for encryption.
+            protocol=None if processes else "inproc://",
+            security=encryption.of_processes() if processes else None,
             host="127.0.0.1" if processes else None,
             dashboard_address=f"127.0.0.1:{_free_port()}",
             worker_dashboard_address="127.0.0.1:0",  # without it a thread's worker listens on all interfaces
@@ -67,8 +78,10 @@ def _cluster_settings() -> Iterator[None]:
     os.environ.update(ALLOCATOR)
     try:
         with dask.config.set(settings), warnings.catch_warnings():
-            # Another program may take the port after `_free_port` has looked; Dask then takes another.
+            # Another program may take the port after `_free_port` has looked; Dask then takes another, and leaves the
+            # socket of the first to be collected.
             warnings.filterwarnings("ignore", message="Port .* is already in use")
+            warnings.filterwarnings("ignore", message="unclosed <socket", category=ResourceWarning)
             yield
     finally:
         for name, value in before.items():
@@ -84,7 +97,7 @@ def start_cuda_cluster(n_workers: int | None) -> Any:
     Raises
     ------
     MissingDependencyError, DeviceError
-        dask-cuda or CuPy is not installed; a worker cannot run a small FFT on its GPU.
+        dask-cuda or CuPy is not installed; there is no GPU, or a worker cannot run a small FFT on its GPU.
     """
     try:
         from dask_cuda import LocalCUDACluster
@@ -92,10 +105,18 @@ def start_cuda_cluster(n_workers: int | None) -> Any:
         raise MissingDependencyError(
             "cluster='cuda' needs dask-cuda and CuPy: pip install 'daskphys[cuda13]' (or 'daskphys[cuda12]')"
         ) from error
+    if not gpu_count():
+        raise DeviceError(
+            "cluster='cuda' needs a GPU with its driver, and NVML sees none on this machine: cluster='auto' takes "
+            "the CPU then, and cluster='local' always"
+        )
     require_main_guard()
+    security = encryption.of_processes()
     with _cluster_settings():
         cluster = LocalCUDACluster(
             n_workers=n_workers,
+            protocol="tls" if security else None,
+            security=security,
             dashboard_address=f"127.0.0.1:{_free_port()}",
             worker_dashboard_address="127.0.0.1:0",
         )
@@ -108,6 +129,44 @@ def start_cuda_cluster(n_workers: int | None) -> Any:
         cluster.close()
         raise
     return cluster
+
+
+def close_cluster(cluster: Any) -> None:
+    """Close a cluster that was started here.
+
+    Dask logs, once its own silence is over, that a last message found its connection closed: no news.
+    """
+    log = logging.getLogger("distributed.batched")
+
+    def is_news(
+        record: logging.LogRecord,
+    ) -> bool:  # one of this call's own, for clusters may close at the same time
+        return record.levelno >= logging.WARNING
+
+    log.addFilter(is_news)
+    try:
+        with _kept_running(cluster.loop):
+            cluster.close()
+    finally:
+        log.removeFilter(is_news)
+
+
+@contextlib.contextmanager
+def _kept_running(loop: Any) -> Iterator[None]:
+    """Keep a loop until connections have sent what they have left.
+
+    Dask stops it at once, which leaves a connection that waits for its next message with an error that no one asks for.
+    """
+    if not loop.asyncio_loop.is_running():  # the cluster was closed before
+        yield
+        return
+    keeps = LoopRunner(loop=loop)
+    keeps.start()
+    try:
+        yield
+        sync(loop, asyncio.sleep, _LAST_MESSAGES)
+    finally:
+        keeps.stop()
 
 
 def auto_cluster(n_workers: int | None, processes: bool | None) -> tuple[Any, str, list[str]]:
@@ -147,6 +206,24 @@ def probe_gpu() -> str:
         return "" if error < 1e-5 else f"a small FFT is off by {error}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
+
+
+def device_of(client: Client, wanted: str) -> str:
+    """The device that every worker computes on."""
+    if wanted == "cpu":
+        return "cpu"
+    found = client.run(probe_gpu)
+    failed = {worker: why for worker, why in found.items() if why}
+    if not failed:
+        return "cuda"
+    if wanted == "cuda":
+        raise DeviceError(f"device='cuda': workers cannot compute on their GPU: {failed}")
+    if len(failed) < len(found):
+        warn(
+            f"some workers can compute on a GPU and others cannot, so all compute on the CPU: {failed}",
+            FallbackWarning,
+        )
+    return "cpu"
 
 
 def require_main_guard() -> None:
@@ -192,13 +269,18 @@ def _guard_error(file: str) -> MainGuardError:
 
 
 def _free_port() -> int:
-    """Dask's own dashboard port where it is free, else any: two contexts at once need no warning."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", _PORT))
-        except OSError:
-            return 0
-    return _PORT
+    """Dask's own dashboard port, or the next that is free, or any: two contexts at once need no warning."""
+    for port in range(PORT, PORT + 10):
+        with socket.socket() as probe:
+            probe.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+            )  # one that a closed server had is free
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    return 0
 
 
 class WorkerInfo(NamedTuple):

@@ -14,6 +14,7 @@ from distributed import Client
 from distributed.comm.addressing import parse_address, parse_host_port
 from distributed.deploy import Cluster
 
+from daskphys.distributed import encryption
 from daskphys.errors import ParameterError, SchedulerUnreachableError, describe
 
 
@@ -27,7 +28,7 @@ class Asked:
     cluster: Any = "auto"
     n_workers: int | None = None
     processes: bool | None = None
-    device: str = "auto"
+    device: str | None = None
 
     def __post_init__(self) -> None:
         named = self._named
@@ -52,7 +53,7 @@ class Asked:
         whole = isinstance(self.n_workers, int) and not isinstance(self.n_workers, bool)
         if self.n_workers is not None and (not whole or self.n_workers < 1):
             raise _refused(f"n_workers as a positive integer, got {self.n_workers!r}")
-        if self.device not in ("auto", "cpu", "cuda"):
+        if self.device not in (None, "auto", "cpu", "cuda"):
             raise _refused(f"device as 'auto', 'cpu' or 'cuda', got {self.device!r}")
         if self.cluster == "cuda" and self.device == "cpu":
             raise _refused("cluster='cuda' or device='cpu', got both: leave one of them out")
@@ -112,10 +113,8 @@ def connect(address: str | None, scheduler_file: str | os.PathLike[str] | None) 
         raise SchedulerUnreachableError(
             f"the scheduler file {where} does not exist: start `dask scheduler --scheduler-file {where}` first"
         )
-    if scheduler_file is not None:
-        _check_file(Path(scheduler_file))
-    else:
-        _check_address(address)
+    location = _check_address(address) if scheduler_file is None else _check_file(Path(scheduler_file))
+    encryption.check(location)
     seconds, before = timeout(), current_client()
     try:
         return Client(address, scheduler_file=scheduler_file and str(scheduler_file), timeout=seconds)
@@ -124,14 +123,15 @@ def connect(address: str | None, scheduler_file: str | os.PathLike[str] | None) 
         if (left := current_client()) is not None and left is not before:
             left.close()
         restore_scheduler()
+        tls = encryption.explain(location, error)
         raise SchedulerUnreachableError(
             f"no scheduler answers at {where} within {seconds:g} s: check the address, and that `dask scheduler` "
-            f"runs there ({error})"
+            f"runs there ({error})" + (f"; {tls}" if tls else "")
         ) from error
 
 
-def _check_address(address: Any) -> None:
-    """Refuse what is no address of a scheduler: a client of it would be made, and hang."""
+def _check_address(address: Any) -> str:
+    """The address, but refuse what is none of a scheduler: a client of it would be made, and hang."""
     try:
         protocol, location = parse_address(address)
         if protocol in ("tcp", "tls", "ucx", "ws", "wss"):
@@ -140,9 +140,11 @@ def _check_address(address: Any) -> None:
         raise SchedulerUnreachableError(
             f"DistributedContext expected address as one of a scheduler, tcp://HOST:PORT, got {address!r}"
         ) from error
+    return str(address)
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path) -> str:
+    """The address in a scheduler's file."""
     try:
         known = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -151,3 +153,4 @@ def _check_file(path: Path) -> None:
         raise SchedulerUnreachableError(
             f"{path} is no scheduler file: expected JSON with an address, as `dask scheduler --scheduler-file` writes it"
         )
+    return _check_address(known["address"])

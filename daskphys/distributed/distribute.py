@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, overload
 
+from daskphys import config
+from daskphys.distributed import defaults
 from daskphys.distributed.blockdiagonal import DistributedBlockDiagonal, placed
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.given import recipe_of
@@ -25,8 +27,8 @@ def distribute(
     A: Joined,
     ctx: DistributedContext,
     *,
-    chunks: Any = "auto",
-    replicas: int = 1,
+    chunks: Any = None,
+    replicas: int | None = None,
     num_operators: int | None = None,
 ) -> DistributedJoined: ...
 @overload
@@ -34,8 +36,8 @@ def distribute(
     A: StackedPhysics,
     ctx: DistributedContext,
     *,
-    chunks: Any = "auto",
-    replicas: int = 1,
+    chunks: Any = None,
+    replicas: int | None = None,
     num_operators: int | None = None,
 ) -> DistributedPhysics: ...
 @overload
@@ -43,8 +45,8 @@ def distribute(
     A: NonlinearStack,
     ctx: DistributedContext,
     *,
-    chunks: Any = "auto",
-    replicas: int = 1,
+    chunks: Any = None,
+    replicas: int | None = None,
     num_operators: int | None = None,
 ) -> DistributedNonlinear: ...
 @overload
@@ -52,26 +54,26 @@ def distribute(
     A: Sequence[Physics] | Callable[..., Physics],
     ctx: DistributedContext,
     *,
-    chunks: Any = "auto",
-    replicas: int = 1,
+    chunks: Any = None,
+    replicas: int | None = None,
     num_operators: int | None = None,
     parameters: Any = None,
 ) -> Any: ...
 @overload
 def distribute(
-    A: BlockDiagonal, ctx: DistributedContext, *, chunks: Any = "auto", replicas: int = 1
+    A: BlockDiagonal, ctx: DistributedContext, *, chunks: Any = None, replicas: int | None = None
 ) -> DistributedBlockDiagonal: ...
 @overload
 def distribute(
-    A: Adjoint, ctx: DistributedContext, *, chunks: Any = "auto", replicas: int = 1
+    A: Adjoint, ctx: DistributedContext, *, chunks: Any = None, replicas: int | None = None
 ) -> LinearPhysics: ...
 @checks_keywords
 def distribute(
     A: Any,
     ctx: DistributedContext,
     *,
-    chunks: Any = "auto",
-    replicas: int = 1,
+    chunks: Any = None,
+    replicas: int | None = None,
     num_operators: int | None = None,
     parameters: Any = None,
 ) -> Any:
@@ -85,11 +87,12 @@ def distribute(
         sensor and is called on the worker that gets it.
     ctx : DistributedContext
         Where to.
-    chunks : "auto", int or sequence of int
+    chunks : "auto", int or sequence of int, optional
         Sensors a block (of an operator with a sensor axis: parts, of several sensors where it evaluates these
-        together).  It changes no bit of any result.
-    replicas : int
-        On how many workers each block is kept: with 2 or more, a lost worker's blocks need no rebuilding.
+        together): as configured, else "auto".  It changes no bit of any result.
+    replicas : int, optional
+        On how many workers each block is kept: with 2 or more, a lost worker's blocks need no rebuilding.  As
+        configured (at most one for each worker), else 1.
     num_operators : int
         How many sensors a factory makes; with `parameters`, as many as these have.
     parameters : array or tuple of arrays, shape (N, …), optional
@@ -106,6 +109,17 @@ def distribute(
         is itself made of distributed operators cannot be sent: in ``D @ D.H`` and ``D + E @ D.H @ D`` this client
         applies one factor or term after the other, A x and a product's Aᴴ y with the bits of the plain
         operator, AᴴA x and a sum's Aᴴ y to rounding.
+
+    Raises
+    ------
+    ParameterError
+        `A` is no operator, list or factory, or is distributed already; `chunks`, `replicas`, `num_operators` or
+        `parameters` do not fit it; `ctx` is no `DistributedContext`; Dask's configuration has a key below ``daskphys``
+        that is none, or a value that its key cannot have.
+    SensorError
+        The factory fails, or makes no operator, for a sensor.
+    NoWorkersError
+        The cluster has no worker.
 
     Notes
     -----
@@ -150,6 +164,8 @@ def distribute(
             f"distribute got {A!r}, whose sensors have their parameters, and num_operators={num_operators} or parameters "
             f"beside it: give these with a factory alone"
         )
+    chunks = config.default("distribute.chunks", chunks)
+    replicas = defaults.replicas(replicas, lambda: ctx.world_size)
     if isinstance(A, Adjoint):
         return distribute(A.parent, ctx, chunks=chunks, replicas=replicas).H.with_noise(A.noise_model)
     if isinstance(A, BlockDiagonal):

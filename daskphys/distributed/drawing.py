@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daskphys.distributed import calls
+from daskphys.distributed.blocks import Blocks
 from daskphys.errors import MissingDependencyError, ParameterError, nearest
 from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder, Ref
@@ -21,7 +22,7 @@ def call_graph(method: str, bounds: Bounds) -> Mapping[Any, Any]:
         raise ParameterError(f"visualize has no method {method!r}: {nearest(method, METHODS)}")
     builder = GraphBuilder("call")
     refs = [builder.add(span(start, stop), tuple) for start, stop in bounds]
-    blocks = calls.Blocks(bounds, refs, [None] * len(bounds), Plain())
+    blocks = Blocks(bounds, refs, [None] * len(bounds), Plain())
     if method == "A_adjoint":
         y = [builder.add(f"measurement {i}", tuple) for i in range(bounds[-1][1])]
         calls.adjoint(builder, "call", blocks, y, shape=None)

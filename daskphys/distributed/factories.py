@@ -129,7 +129,8 @@ def make_block(factory: Factory, start: int, stop: int, *parameters: Any) -> Sta
                 f"{stop - 1}, got a chunk of shape {tuple(parameter.shape)}: its Dask array says other chunks than it has"
             )
     own = [tuple(p[k] for p in parameters) for k in range(stop - start)]
-    return stacked(tuple(made(factory, start + k, own[k]) for k in range(stop - start)))
+    operator: Stacked = stacked(tuple(made(factory, start + k, own[k]) for k in range(stop - start)))
+    return operator
 
 
 def made(factory: Factory, index: int, parameters: tuple[Any, ...] = ()) -> Physics:

@@ -28,7 +28,14 @@ def recipe_of(
             f"f(index, parameter) that returns one sensor's operator"
         )
     if isinstance(physics, Stacked):
-        given: Recipe = StackRecipe(physics)
+        # Sensors that are read when they are asked for say what reads them, on a worker too.
+        sensors: Any = physics.sensors
+        maker = getattr(sensors, "maker", None)
+        given: Recipe = (
+            StackRecipe(physics)
+            if maker is None
+            else FactoryRecipe(Makers(maker), len(physics), sensors.unlike)
+        )
     elif isinstance(physics, list | tuple):
         given = StackRecipe(stack(*physics))
     elif isinstance(physics, Physics):

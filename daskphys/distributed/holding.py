@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +13,14 @@ import numpy as np
 from dask.utils import parse_bytes
 from distributed import Future
 
+from daskphys.dashboard.telling import tell
 from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.factories import keep_block
 from daskphys.distributed.facts import Facts
 from daskphys.distributed.memory import check_operators
+from daskphys.distributed.placed import Placement
 from daskphys.distributed.recipes import Recipe, StackRecipe, quiet_about_size
 from daskphys.distributed.waiting import until_done, wait_here
 from daskphys.errors import DaskphysWarning, ParameterError, warn
@@ -25,6 +28,8 @@ from daskphys.graph.blocks import Bounds
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.graph.placement import block_cost, place, stand_ins
 from daskphys.markup import bytes_text
+from daskphys.physics.physics import Physics
+from daskphys.physics.stacked import Stacked
 
 #: The part of a worker's memory that parameters may take, where other workers have room; the rest is for images.
 PARAMETER_SHARE = 0.5
@@ -54,6 +59,8 @@ class Holding:
         self._held: list[dict[Hashable, Future]] = []  # of each block, its replicas by their home
         self._submit()
         self.facts = Facts.of(recipe._stack) if isinstance(recipe, StackRecipe) else self._gather_facts()
+        said = {"kind": "operator", "token": recipe.token, "title": recipe.summary()}
+        tell(ctx.client, said)
 
     # -- putting blocks on workers ---------------------------------------------------------------------------
 
@@ -189,16 +196,19 @@ class Holding:
         now = replace(now, refs=[next(iter(replicas.values())) for replicas in self._held])
         return self._grouped(now) if grouped else now
 
-    def placement(self) -> dict[Any, list[int]]:
+    def placement(self) -> Placement:
         """Worker → the sensors that it holds now, as the scheduler says."""
         futures = until_done("placement", self._settled)
         names = {w.address: name for name, w in self._ctx.workers().items()}
         held: dict[Any, set[int]] = {}
+        nbytes: dict[Any, int] = {}
         where = self._ctx.client.who_has(futures)
-        for (start, stop), replicas in zip(self._bounds, self._held, strict=True):
+        for (start, stop), replicas, size in zip(self._bounds, self._held, self._sizes, strict=True):
             for address in {a for future in replicas.values() for a in where.get(future.key, ())}:
-                held.setdefault(names.get(address, address), set()).update(range(start, stop))
-        return {worker: sorted(held[worker]) for worker in sorted(held, key=str)}
+                name = names.get(address, address)
+                held.setdefault(name, set()).update(range(start, stop))
+                nbytes[name] = nbytes.get(name, 0) + size
+        return Placement({worker: sorted(held[worker]) for worker in sorted(held, key=str)}, nbytes)
 
     def _settled(self, _: int) -> list[Future]:
         """The futures of all blocks, when all are on the cluster."""
@@ -206,6 +216,18 @@ class Holding:
         futures = [future for replicas in self._held for future in replicas.values()]
         wait_here(self._ctx, futures, homes)
         return futures
+
+    def sensors(self) -> Iterator[Physics]:
+        """All sensors' operators, brought to the client a block at a time."""
+        for number in range(len(self._bounds)):
+            yield from until_done("iteration", functools.partial(self._brought, number))
+
+    def _brought(self, number: int, _: int) -> Stacked:
+        self._follow()
+        home, future = next(iter(self._held[number].items()))
+        wait_here(self._ctx, [future], {home})
+        block: Stacked = self._ctx.client.gather(future)
+        return block
 
     def _gather_facts(self) -> Facts:
         """What the sensors have in common, one task a block and one round trip; and the size of each block."""

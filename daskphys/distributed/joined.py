@@ -14,6 +14,7 @@ from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.factories import Makers
 from daskphys.distributed.parameters import Parameters
 from daskphys.distributed.physics import DistributedPhysics
+from daskphys.distributed.placed import Placement, rows
 from daskphys.distributed.plan import Plan
 from daskphys.distributed.recipes import FactoryRecipe, Recipe, StackRecipe
 from daskphys.distributed.report import Report
@@ -39,12 +40,13 @@ class DistributedJoined(JoinedStack):
         return self.parts.ctx
 
     @property
-    def placement(self) -> dict[Any, list[int]]:
+    def placement(self) -> Placement:
         """Worker → the sensors whose operators it holds now."""
-        bounds = self.bounds
-        return {
-            w: [i for part in held for i in range(*bounds[part])] for w, held in self.parts.placement.items()
-        }
+        bounds, placed = self.bounds, self.parts.placement
+        return Placement(
+            {w: [i for part in held for i in range(*bounds[part])] for w, held in placed.items()},
+            placed.nbytes,
+        )
 
     @property
     def local_indexes(self) -> list[int]:
@@ -97,7 +99,7 @@ class DistributedJoined(JoinedStack):
         return DistributedJoined(parts, tuple(counts), self.own_sensor_axis, noise_model=noise_model)
 
     def _rows(self) -> list[tuple[str, str]]:
-        return self.parts._rows()
+        return rows(self, len(self.parts.bounds))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 import dask
 
 from daskphys import backend
-from daskphys.distributed import calls
+from daskphys.dashboard.telling import tell
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.pricing import Each, Stack, adds, price, process_of
@@ -80,7 +81,7 @@ def _in_use(resident: int) -> int:
     info = mallinfo2()
     with open("/proc/self/status") as file:
         mapped = sum(int(line.split()[1]) * 1024 for line in file if line.startswith("RssFile"))
-    return min(resident, max(resident - info.fordblks, mapped + info.uordblks + info.hblkhd))
+    return int(min(resident, max(resident - info.fordblks, mapped + info.uordblks + info.hblkhd)))
 
 
 def room(worker: WorkerInfo) -> int:
@@ -165,7 +166,7 @@ class Guard:
     def check(
         self,
         method: str,
-        blocks: calls.Blocks,
+        blocks: Blocks,
         workers: Mapping[Hashable, WorkerInfo],
         value: Any,
         beside: int = 0,
@@ -197,7 +198,7 @@ class Guard:
     def check_image(
         self,
         method: str,
-        blocks: calls.Blocks,
+        blocks: Blocks,
         workers: Mapping[Hashable, WorkerInfo],
         shape: Any,
         dtype: Any,
@@ -207,30 +208,34 @@ class Guard:
         add = adds(method)
         if not any(w.memory for w in workers.values()):
             return
-        account = self._priced(blocks, workers, add, shape, dtype)
+        account, is_new = self._priced(blocks, workers, add, shape, dtype)
         root = {blocks.homes[0]: beside}
         found = peaks(account, workers, {}, root)
         if any(p.room and p.total > _SURE * p.room for p in found.values()):
             found = peaks(account, workers, self.held(workers), root)
         of = f"{len(shape)} arrays" if isinstance(add, Each) else f"an image of {shape}, {dtype}"
         refuse(f"{method} of {of},", found)
+        if is_new:
+            peaked = {str(address): (p.total, p.room) for address, p in found.items()}
+            tell(self._ctx.client, {"kind": "plan", "method": f"{method} of {of}", "peaks": peaked})
 
     def _priced(
         self,
-        blocks: calls.Blocks,
+        blocks: Blocks,
         workers: Mapping[Hashable, WorkerInfo],
         add: Any,
         shape: Any,
         dtype: Any,
-    ) -> Account:
+    ) -> tuple[Account, bool]:
+        """What a call takes on each worker, and whether it had to be found out."""
         threads = tuple((address, w.threads) for address, w in workers.items())
         case = (add, shape, dtype, blocks.bounds, tuple(blocks.homes), threads)
-        account = self._accounts.get(case)
-        if account is None:
+        is_new = case not in self._accounts
+        if is_new:
             if len(self._accounts) >= _KNOWN:
                 self._accounts.clear()
-            account = self._accounts[case] = price(self._stack, blocks, workers, add, shape, dtype)
-        return account
+            self._accounts[case] = price(self._stack, blocks, workers, add, shape, dtype)
+        return self._accounts[case], is_new
 
     def held(self, workers: Mapping[Hashable, WorkerInfo]) -> Mapping[Hashable, Held]:
         """What each worker's process holds now; one that does not answer is left out."""

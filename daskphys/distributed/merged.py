@@ -15,6 +15,7 @@ from distributed.utils import get_ip
 
 from daskphys import backend
 from daskphys.distributed import calls
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.ledger import measured
 from daskphys.distributed.memory import peaks, refuse
@@ -150,7 +151,7 @@ class MergedOnWorkers:
         threads = {address: 1 if gpu else w.threads for address, w in workers.items()}
         return pieces_of(shape, self._stack.facts.domain_ndim, threads)
 
-    def _normal(self, blocks: calls.Blocks, shape: tuple[int, ...]) -> Future:
+    def _normal(self, blocks: Blocks, shape: tuple[int, ...]) -> Future:
         """The merged operator's future; when its worker is lost the scheduler makes it again from the blocks."""
         space = shape[-self._stack.facts.domain_ndim :]
         future = self._made.get(space)
@@ -170,7 +171,7 @@ class MergedOnWorkers:
         return future
 
     def account(
-        self, blocks: calls.Blocks, workers: Mapping[Hashable, WorkerInfo], shape: tuple[int, ...], dtype: str
+        self, blocks: Blocks, workers: Mapping[Hashable, WorkerInfo], shape: tuple[int, ...], dtype: str
     ) -> Account:
         """What a product on the workers takes, with the making of the merged operator where it is not there yet."""
         space = shape[-self._stack.facts.domain_ndim :]

@@ -64,4 +64,4 @@ def pencil_peak(
     coming = message * int(dask.config.get("distributed.p2p.comm.concurrency"))
     sending = min(limits[0] + threads * chunk, share)
     storing = min(limits[1] + coming, share)
-    return 2 * threads * chunk + sending + storing
+    return int(2 * threads * chunk + sending + storing)

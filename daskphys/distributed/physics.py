@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from daskphys import doors
 from daskphys.distributed import calls
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.given import recipe_of
 from daskphys.distributed.gram import METHODS, DistributedGram
@@ -31,6 +32,41 @@ class DistributedPhysics(Solved, Distributed, LinearPhysics, linear=True):
     """A stacked operator whose sensors live on the workers of a cluster; made by `distribute`.
 
     It has the methods of the plain operator and returns the same kinds with the same bits.
+
+    Parameters
+    ----------
+    recipe : object
+        How each sensor's operator is made on a worker.
+    ctx : DistributedContext
+        Where.
+    chunks : "auto", int or sequence of int
+        As of `distribute`.
+    replicas : int
+        As of `distribute`.
+
+    Raises
+    ------
+    ShapeError, DtypeError, UnsupportedArrayError
+        At a call, as the plain operator.
+    MemoryPlanError
+        At a call that cannot fit into its workers' memory; nothing was submitted.
+    SensorError
+        A sensor's operator failed; the message gives its index.
+    NoWorkersError, WorkersLostError
+        There are no workers, or they were lost at each attempt.
+    ContextClosedError
+        The context was closed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.distributed import DistributedContext, distribute
+    >>> from daskphys.physics import Blur, gaussian_blur, stack
+    >>> x = np.random.default_rng(0).random((64, 64), dtype=np.float32)
+    >>> with DistributedContext(n_workers=2) as ctx:
+    ...     D = distribute(stack(*[Blur(gaussian_blur(s)) for s in (1.0, 2.0, 3.0)]), ctx)
+    ...     D.placement, len(D), D.A_adjoint(D(x)).shape
+    (Placement({0: sensors 0, 1, 1: sensor 2}), 3, (64, 64))
     """
 
     def __init__(self, recipe: Recipe, ctx: DistributedContext, chunks: Any, replicas: int) -> None:
@@ -56,7 +92,7 @@ class DistributedPhysics(Solved, Distributed, LinearPhysics, linear=True):
         return self.runner.run("A_adjoint", y, calls.adjoint, shape, algorithm=how)
 
     def _adjoint_to(self, y: Any, shape: Any, transform: Transform) -> Any:
-        def add(builder: GraphBuilder, call: str, blocks: calls.Blocks, y: Any) -> Ref:
+        def add(builder: GraphBuilder, call: str, blocks: Blocks, y: Any) -> Ref:
             return calls.adjoint(builder, call, replace(blocks, transform=transform.outline()), y, None)
 
         how = transform.method(shape)
@@ -67,7 +103,7 @@ class DistributedPhysics(Solved, Distributed, LinearPhysics, linear=True):
         return self.runner.run("A_adjoint_A by the tree", x, add)
 
     def _make_normal(self, shape: Any, weights: Weights | None = None) -> Any:
-        def add(builder: GraphBuilder, call: str, blocks: calls.Blocks, _: Any) -> Ref:
+        def add(builder: GraphBuilder, call: str, blocks: Blocks, _: Any) -> Ref:
             return calls.normal(builder, call, blocks, shape, weights)
 
         return self.runner.run("normal", None, add)
@@ -124,6 +160,18 @@ class DistributedPhysics(Solved, Distributed, LinearPhysics, linear=True):
             "workers" where by the estimate they are clearly faster (a batch and workers on other machines, an
             image in host memory and workers with GPUs), "client" elsewhere, and "tree" where nothing merges.
             "tree" computes every sensor's part on its worker and reduces them.
+
+        Returns
+        -------
+        array
+            Of the kind, shape and dtype of `x` (complex where AᴴA is).
+
+        Raises
+        ------
+        ShapeError, DtypeError, UnsupportedArrayError
+            The image does not fit.
+        ParameterError
+            Another method than these.
         """
         if method not in METHODS:
             raise ParameterError(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from daskphys.distributed.memory import Peak, refuse
-from daskphys.markup import Markup, bytes_text, card, counted, span
+from daskphys.markup import bytes_text, card, counted, meter, span, table
 
 #: Columns of the table of workers.
 _COLUMNS = ("worker", "sensors", "tasks", "FFTs", "has", "spectra", "call", "peak", "may have")
@@ -148,14 +147,19 @@ class Plan:
         return "\n".join([*head, *table])
 
     def _repr_html_(self) -> str:
-        return card(f"plan of {self.operator}", [*self._lines(), ("workers", Markup(self._html_table()))])
+        workers = table(_COLUMNS, self._html_cells()) if self.workers else ""
+        return card(f"plan of {self.operator}", self._lines(), below=workers)
 
-    def _html_table(self) -> str:
-        style = 'style="text-align:right;padding:0 .6em 0 0"'
-        rows = [f"<tr>{''.join(f'<th {style}>{name}</th>' for name in _COLUMNS)}</tr>"]
-        for cells in self._cells():
-            rows.append(f"<tr>{''.join(f'<td {style}>{html.escape(cell)}</td>' for cell in cells)}</tr>")
-        return f'<table style="margin:0;background:none;color:inherit">{"".join(rows)}</table>'
+    def _html_cells(self) -> list[tuple[str, ...]]:
+        """The cells, with a bar where a worker's memory has a limit."""
+        return [
+            (
+                *cells[:-2],
+                meter(w.memory.total / w.memory.room, cells[-2]) if w.memory.room else cells[-2],
+                cells[-1],
+            )
+            for w, cells in zip(self.workers, self._cells(), strict=True)
+        ]
 
 
 def _time_text(seconds: float) -> str:

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from daskphys import backend, doors
 from daskphys.distributed import calls
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.memory import Held, Peak, peaks
 from daskphys.distributed.merged import words
 from daskphys.distributed.plan import Plan, WorkerPlan
-from daskphys.distributed.pricing import ADDS, Stack, price
+from daskphys.distributed.pricing import ADDS, Stack, price, process_of
 from daskphys.errors import ParameterError, checks_keywords, nearest
 from daskphys.graph.plan import Account, Load, Rates, repeated, together
 from daskphys.markup import bytes_text
@@ -118,6 +119,8 @@ def _plan(D: Any, x_or_shape: Any, method: str, dtype: str, calibrate: bool) -> 
     kept = sum(load.kept for load in account.loads.values())
     if kept:
         notes.append(f"the first call also makes {bytes_text(kept)} of spectra, which are kept")
+    if len(set(map(process_of, workers))) < len(workers):
+        notes.append("workers of one process share its memory: each line gives all of it")
     if where == CLIENT:
         transforms, seconds = _beside(D, shape, dtype, D.ctx.rates() if calibrate else None)
     else:
@@ -143,7 +146,7 @@ def _plan(D: Any, x_or_shape: Any, method: str, dtype: str, calibrate: bool) -> 
 
 
 def _worker_plans(
-    D: Any, blocks: calls.Blocks, account: Account, found: Mapping[Hashable, Peak]
+    D: Any, blocks: Blocks, account: Account, found: Mapping[Hashable, Peak]
 ) -> tuple[WorkerPlan, ...]:
     """Each worker's part, with runs of the sensors that it holds."""
     names = {info.address: name for name, info in D.ctx.workers().items()}
@@ -207,7 +210,7 @@ def _first(value: Any) -> Any:
 
 def _account(
     D: Any,
-    blocks: calls.Blocks,
+    blocks: Blocks,
     workers: Mapping[Hashable, WorkerInfo],
     method: str,
     shape: Any,
@@ -252,7 +255,7 @@ def _account(
 
 def _merged_lazily(
     D: Any,
-    blocks: calls.Blocks,
+    blocks: Blocks,
     workers: Mapping[Hashable, WorkerInfo],
     chunks: Counter[tuple[int, ...]],
     dtype: str,

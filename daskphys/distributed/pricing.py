@@ -9,6 +9,7 @@ from math import ceil, log2
 from typing import Any
 
 from daskphys.distributed import calls, calltasks
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.cluster import WorkerInfo
 from daskphys.distributed.facts import Facts
 from daskphys.distributed.recipes import Recipe
@@ -40,7 +41,7 @@ class Each:
     product: Callable[..., Any]
     cost: Callable[[Any, Any, str], Cost]
 
-    def __call__(self, builder: GraphBuilder, call: str, blocks: calls.Blocks, x: Any) -> list[Ref]:
+    def __call__(self, builder: GraphBuilder, call: str, blocks: Blocks, x: Any) -> list[Ref]:
         return calls.each(builder, call, blocks, x, self.product)
 
 
@@ -114,7 +115,7 @@ class Stack:
 
 def price(
     stack: Stack,
-    blocks: calls.Blocks,
+    blocks: Blocks,
     workers: Mapping[Hashable, WorkerInfo],
     add: Callable[..., Any],
     shape: Any,
@@ -177,7 +178,7 @@ def process_of(address: Any) -> Hashable:
 
 
 def _measurements(
-    stack: Stack, blocks: calls.Blocks, shape: Any, dtype: str, given: dict[Any, tuple[int, Any]]
+    stack: Stack, blocks: Blocks, shape: Any, dtype: str, given: dict[Any, tuple[int, Any]]
 ) -> dict[Bound, Ref]:
     """Stand-ins for the measurements of each block; what is sent, and to whom, goes into `given`."""
 
@@ -188,7 +189,7 @@ def _measurements(
 
 
 def _given(
-    blocks: calls.Blocks, size: Callable[[int, int], int], given: dict[Any, tuple[int, Any]]
+    blocks: Blocks, size: Callable[[int, int], int], given: dict[Any, tuple[int, Any]]
 ) -> dict[Bound, Ref]:
     """Stand-ins for what is sent to each block, of so many bytes."""
     refs = {}

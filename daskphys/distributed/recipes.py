@@ -55,6 +55,11 @@ class Recipe(abc.ABC):
     unlike: tuple[int, ...] = ()
 
     @property
+    def on_cluster(self) -> bool:
+        """Whether the client can make no sensor without the cluster."""
+        return False
+
+    @property
     def linear(self) -> bool:
         """Whether its sensors are linear; of a factory, sensor 0 stands for all."""
         return isinstance(self.template, LinearPhysics)
@@ -155,13 +160,15 @@ class StackRecipe(Recipe):
         return made
 
     def sensor(self, index: int) -> Physics:
-        return self._stack.sensors[index]
+        operator: Physics = self._stack.sensors[index]
+        return operator
 
     def chosen(self, indexes: Sequence[int]) -> Recipe:
         return StackRecipe(stacked(tuple(self._stack.sensors[i] for i in indexes)))
 
     def summary(self, what: str = "sensor") -> str:
-        return self._stack._listed(what)
+        text: str = self._stack._listed(what)
+        return text
 
     def mapped(self, f: Callable[..., Physics], *others: Recipe) -> Recipe:
         if not all(isinstance(other, StackRecipe) for other in others):
@@ -179,7 +186,8 @@ class StackRecipe(Recipe):
         return nbytes_once([self._stack[start:stop] for start, stop in bounds])
 
     def alike(self, start: int, stop: int) -> Sequence[Any]:
-        return self._stack.sensors[start:stop]
+        result: Sequence[Any] = self._stack.sensors[start:stop]
+        return result
 
     def range_shape(self, shape: Any) -> Any:
         return self._stack._range_shape(shape)
@@ -216,6 +224,10 @@ class FactoryRecipe(Recipe):
         ]
 
     @property
+    def on_cluster(self) -> bool:
+        return self._makers.get is not None
+
+    @property
     def _held_by_factory(self) -> int:
         """Bytes of the arrays that the factory has, as far as it says."""
         return int(getattr(self._makers.factory, "nbytes", 0))
@@ -242,7 +254,10 @@ class FactoryRecipe(Recipe):
         factory, parameters = self._makers.factory, self._makers.parameters.chosen(indexes)
         makers = Makers(Chosen(factory, tuple(indexes)), parameters, self._makers.get)
         unlike = (
-            own for own, index in enumerate(indexes) if (index in self.unlike) != (indexes[0] in self.unlike)
+            own
+            for own, index in enumerate(indexes)
+            # Sensors that are unlike sensor 0 may be unlike each other.
+            if index in self._unlike or (indexes[0] in self._unlike and index != indexes[0])
         )
         return FactoryRecipe(makers, len(indexes), tuple(unlike))
 

@@ -7,15 +7,18 @@ import uuid
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from dask.sizeof import sizeof
 from distributed import Future
 
 from daskphys import backend
-from daskphys.distributed import calls, ledger, transport
+from daskphys.distributed import ledger, transport
+from daskphys.distributed.blocks import Blocks
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.holding import Holding
 from daskphys.distributed.memory import Guard
 from daskphys.distributed.report import Call, Report
 from daskphys.distributed.waiting import WorkersGone, until_done, wait_here
+from daskphys.distributed.watching import CallBar
 from daskphys.graph.builder import GraphBuilder, Ref
 from daskphys.physics.measurements import Measurements
 
@@ -65,11 +68,16 @@ class Runner:
         many = isinstance(wanted, list)
         keys = [r.key for r in wanted] if many else [wanted.key]
         futures = client.get(builder.build(), keys, sync=False)
-        wait_here(self.ctx, futures, set(blocks.homes))
+        homes = set(blocks.homes)
+        if self.ctx.shows_progress:
+            with CallBar(method, client, futures) as tick:
+                wait_here(self.ctx, futures, homes, tick)
+        else:
+            wait_here(self.ctx, futures, homes)
         results = client.gather(futures)
         return results if many else results[0], len(builder)
 
-    def _send(self, value: Any, blocks: calls.Blocks, name: str) -> Any:
+    def _send(self, value: Any, blocks: Blocks, name: str) -> Any:
         """Futures of the image, or of each block's measurements as one object, where they are needed first; of both."""
         if isinstance(value, tuple):
             return tuple(self._send(part, blocks, name) for part in value)
@@ -91,7 +99,8 @@ class Runner:
     def scatter(self, data: dict[str, Any], home: Hashable) -> dict[str, Future]:
         """Data on a worker, by name."""
         try:
-            return self.ctx.client.scatter(data, workers=[home], hash=False)
+            result: dict[str, Future] = self.ctx.client.scatter(data, workers=[home], hash=False)
+            return result
         except KeyError as error:  # the scheduler has just struck this worker off
             raise WorkersGone from error
 
@@ -131,4 +140,4 @@ def _nbytes(value: Any) -> int:
         return 0
     if isinstance(value, list | tuple):
         return sum(map(_nbytes, value))
-    return int(value.nbytes if isinstance(value, Measurements) else transport.sizeof(value))
+    return int(value.nbytes if isinstance(value, Measurements) else sizeof(value))

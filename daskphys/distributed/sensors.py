@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Self
 
 from daskphys import backend
-from daskphys.distributed import calls, drawing
+from daskphys.distributed import calls, drawing, placed
 from daskphys.distributed.context import DistributedContext
 from daskphys.distributed.holding import Holding
 from daskphys.distributed.memory import Guard
@@ -16,9 +16,9 @@ from daskphys.distributed.pricing import Stack
 from daskphys.distributed.recipes import Recipe
 from daskphys.distributed.report import Report
 from daskphys.distributed.runner import Runner
-from daskphys.errors import ContextClosedError, DaskphysError, DeviceError, ParameterError
+from daskphys.errors import DaskphysError, DeviceError, ParameterError
 from daskphys.graph.blocks import cut
-from daskphys.markup import bytes_text, counted, listed
+from daskphys.markup import counted
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.noise.adding import Noise, SensorNoise
 from daskphys.physics.noise.model import NoiseModel, Seeds
@@ -91,6 +91,8 @@ class Distributed(Planned, Physics):
         return Distributed.of(self.recipe.chosen(chosen), self.ctx, "auto", replicas)
 
     def __iter__(self) -> Iterator[Physics]:
+        if self.recipe.on_cluster:
+            return self.holding.sensors()
         return (self.recipe.sensor(i) for i in range(len(self)))
 
     @property
@@ -104,7 +106,7 @@ class Distributed(Planned, Physics):
         return list(range(len(self)))
 
     @property
-    def placement(self) -> dict[Any, list[int]]:
+    def placement(self) -> placed.Placement:
         """Worker → the sensors whose operators it holds now."""
         return self.holding.placement()
 
@@ -114,7 +116,23 @@ class Distributed(Planned, Physics):
         return self.holding.facts.nbytes
 
     def to(self, device: Any) -> Self:
-        """Itself, where `device` is its context's: that is where a distributed operator computes."""
+        """Itself, where `device` is its context's: that is where a distributed operator computes.
+
+        Parameters
+        ----------
+        device : str or torch.device
+            ``"cpu"`` or ``"cuda"``.
+
+        Returns
+        -------
+        DistributedPhysics
+            This one.
+
+        Raises
+        ------
+        DeviceError
+            The context computes on another device.
+        """
         kind = backend.parse_device(device).partition(":")[0]
         if kind != self.ctx.device:
             raise DeviceError(
@@ -171,16 +189,33 @@ class Distributed(Planned, Physics):
 
     # -- algebra: sensor by sensor, as the plain stack's, so that the bits are the same ----------------------
 
-    def _mapped(self, f: Callable[..., Physics], *others: Recipe) -> Any:
+    def _mapped(self, f: Callable[..., Physics], *others: Recipe) -> Self:
         sizes = [stop - start for start, stop in self.bounds]
-        return Distributed.of(self.recipe.mapped(f, *others), self.ctx, sizes, self.holding.replicas)
+        made: Self = Distributed.of(self.recipe.mapped(f, *others), self.ctx, sizes, self.holding.replicas)
+        return made
 
     @property
     def _noiseless(self) -> Self:
         return self  # what the algebra makes, it makes of the sensors
 
     def with_noise(self, noise_model: NoiseModel | None) -> Any:
-        """The same operator with another noise model for each of its sensors, which are sent once more."""
+        """The same operator with another noise model for each of its sensors, which are sent once more.
+
+        Parameters
+        ----------
+        noise_model : NoiseModel or None
+            The model; None for no noise.
+
+        Returns
+        -------
+        DistributedPhysics
+            A new one, on the same context.
+
+        Raises
+        ------
+        ParameterError
+            It is no `NoiseModel`.
+        """
         if noise_model is None and not self._noise_models:
             return self
         return self._mapped(functools.partial(_with_noise, noise_model))
@@ -196,7 +231,18 @@ class Distributed(Planned, Physics):
     # -- what a call did, and how it looks --------------------------------------------------------------------
 
     def report(self) -> Report:
-        """What the last call did, by block and worker."""
+        """What the last call did, by block and worker.
+
+        Returns
+        -------
+        Report
+            A table when it is printed, and a card in a notebook: tasks, transforms, bytes and times.
+
+        Raises
+        ------
+        ParameterError
+            Nothing has run yet.
+        """
         if self.runner.last is None:
             raise ParameterError(f"{self!r} has run nothing yet: call it, then report()")
         return self.runner.report(self.runner.last)
@@ -235,19 +281,11 @@ class Distributed(Planned, Physics):
         return f"{self.recipe.summary(what)}; {counted(len(self.bounds), 'block')}"
 
     def _rows(self) -> list[tuple[str, str]]:
-        try:
-            held = [(f"worker {w}", listed(sensors)) for w, sensors in self.placement.items()]
-        except ContextClosedError:
-            held = [("workers", "none: the context is closed")]
-        return [
-            ("sensors", str(len(self))),
-            ("blocks", str(len(self.bounds))),
-            ("parameters", bytes_text(self.nbytes)),
-            *held,
-        ]
+        return placed.rows(self, len(self.bounds))
 
     def _thumbnails(self) -> list[tuple[str, Any]]:
-        return self.recipe.template._thumbnails()
+        result: list[tuple[str, Any]] = self.recipe.template._thumbnails()
+        return result
 
 
 def _with_noise(noise_model: NoiseModel | None, sensor: Physics) -> Physics:

@@ -32,7 +32,7 @@ def register(client: Client) -> None:
     as lazy results may outlive a context; by its name it is there once.
     """
 
-    class SoftPins(SchedulerPlugin):
+    class SoftPins(SchedulerPlugin):  # type: ignore[misc]
         name = "daskphys-soft-pins"
         idempotent = True  # several contexts of one cluster
 

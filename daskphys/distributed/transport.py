@@ -21,17 +21,17 @@ SMALL = 1 << 13
 _OBJECT = 1000  # bytes of a small Python object graph, where parameters are not what counts
 
 
-@sizeof.register(Value)
+@sizeof.register(Value)  # type: ignore[untyped-decorator]
 def _value(operator: Value) -> int:
     return operator.nbytes + _OBJECT
 
 
-@sizeof.register(Partial)
+@sizeof.register(Partial)  # type: ignore[untyped-decorator]
 def _partial(part: Partial) -> int:
     return int(sizeof(part.value)) + _OBJECT
 
 
-@sizeof.register(Measurements)
+@sizeof.register(Measurements)  # type: ignore[untyped-decorator]
 def _measurements(y: Measurements) -> int:
     return sum(int(sizeof(a)) for a in y)
 

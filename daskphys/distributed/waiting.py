@@ -17,6 +17,9 @@ from daskphys.errors import DaskphysError, WorkersLostError
 #: Seconds between two looks at the workers while a call runs.
 WATCH = 2.0
 
+#: Seconds between two drawings of a bar.
+_TICK = 0.1
+
 #: How often something is submitted when workers that it needed are lost.
 MAX_ATTEMPTS = 5
 
@@ -27,8 +30,13 @@ class WorkersGone(Exception):
     """None of the workers that tasks were pinned to is left: submit them again."""
 
 
-def wait_here(ctx: DistributedContext, futures: Sequence[Future], homes: Set[Hashable]) -> None:
-    """Wait for `futures`, whose tasks are pinned to the workers at `homes`.
+def wait_here(
+    ctx: DistributedContext,
+    futures: Sequence[Future],
+    homes: Set[Hashable],
+    tick: Callable[[], None] | None = None,
+) -> None:
+    """Wait for `futures`, whose tasks are pinned to the workers at `homes`, and call `tick` meanwhile.
 
     When every worker goes at once, Dask leaves soft-pinned tasks pending for ever, also after new workers
     have joined (its scheduler asks for the pinned workers alone before it wakes them).  Tasks of `futures` are
@@ -37,12 +45,28 @@ def wait_here(ctx: DistributedContext, futures: Sequence[Future], homes: Set[Has
     while True:
         try:
             with ctx.client.as_current():  # Dask's `wait` asks the default client, which may be another
-                wait(futures, timeout=WATCH)
+                _wait(futures, tick)
             return
         except TimeoutError:
             if not homes & {w.address for w in ctx.require_workers().values()}:
                 raise WorkersGone from None
             wake(ctx.client)
+
+
+def _wait(futures: Sequence[Future], tick: Callable[[], None] | None) -> None:
+    """Wait for `WATCH` seconds, or raise a `TimeoutError`."""
+    if tick is None:
+        wait(futures, timeout=WATCH)
+        return
+    deadline = time.monotonic() + WATCH
+    while True:
+        try:
+            wait(futures, timeout=_TICK)
+            return
+        except TimeoutError:
+            tick()
+            if time.monotonic() >= deadline:
+                raise
 
 
 def until_done(what: str, attempt: Callable[[int], T]) -> T:

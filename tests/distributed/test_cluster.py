@@ -55,6 +55,16 @@ def test_a_gpu_that_cannot_be_used_is_said_once_and_reported(
         assert D.report().notes == tuple(ctx.fallbacks)
 
 
+def test_cuda_asked_for_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """dask-cuda is there and no driver is: dask-cuda itself would end in an error of NVML."""
+    installed = types.ModuleType("dask_cuda")
+    installed.LocalCUDACluster = lambda **_: pytest.fail("a cluster was started")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "dask_cuda", installed)
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    with pytest.raises(DeviceError, match="NVML sees none on this machine: cluster='auto'"):
+        DistributedContext(cluster="cuda")
+
+
 def test_cuda_asked_for_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dask_cuda", None)
     with pytest.raises(MissingDependencyError, match="cuda13"):

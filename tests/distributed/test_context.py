@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from distributed import Client, LocalCluster
 from distributed.client import default_client
 
 from daskphys.distributed import DistributedContext, distribute
+from daskphys.distributed import cluster as clusters
 from daskphys.errors import (
     ContextClosedError,
     NoWorkersError,
@@ -69,7 +73,7 @@ def children() -> set[int]:
 
 
 def test_a_local_cluster_of_threads() -> None:
-    before = listening()
+    processes, before = children(), listening()
     with DistributedContext(seed=42) as ctx:
         assert (ctx.rank, ctx.device, ctx.seed) == (0, "cpu", 42)
         assert ctx.world_size == len(ctx.workers()) >= 1
@@ -77,7 +81,7 @@ def test_a_local_cluster_of_threads() -> None:
         opened = listening() - before
         assert {host for host, _ in opened} == {"127.0.0.1"}
         assert ctx.dashboard_link in {f"http://127.0.0.1:{port}/status" for _, port in opened}
-        assert not workers_below()
+        assert children() == processes
     assert listening() == before
     with pytest.raises(ValueError, match="No clients found"):
         default_client()
@@ -86,7 +90,10 @@ def test_a_local_cluster_of_threads() -> None:
 def test_worker_processes_are_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
     before, ports = workers_below(), listening()
-    with DistributedContext(n_workers=2, processes=True) as ctx:
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}),
+        DistributedContext(n_workers=2, processes=True) as ctx,
+    ):
         assert len(workers_below() - before) >= 2
         assert {host for host, _ in listening() - ports} == {"127.0.0.1"}
         settings = ctx.client.run(lambda: os.environ["MALLOC_TRIM_THRESHOLD_"])
@@ -153,8 +160,32 @@ def test_two_contexts_at_once(blurs: StackedPhysics, image: np.ndarray) -> None:
     ):
         assert first.client is not second.client
         assert first.dashboard_link != second.dashboard_link
+        assert second.dashboard_note == "port 8787 is taken"
+        assert second.dashboard_note in second._repr_html_()
         one, two = distribute(blurs, first), distribute(blurs, second)
         np.testing.assert_array_equal(one.A_adjoint(two(image)), two.A_adjoint(one(image)))
+
+
+@pytest.mark.parametrize("processes", [False, True])
+def test_a_port_that_is_taken_between_look_and_start(
+    processes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        monkeypatch.setattr(clusters, "_free_port", lambda: taken)
+        with DistributedContext(n_workers=1, processes=processes) as ctx:
+            assert f":{taken}/" not in ctx.dashboard_link
+            with urllib.request.urlopen(ctx.dashboard_link, timeout=30) as page:
+                assert page.status == 200
+
+
+def test_contexts_that_close_at_the_same_time_leave_logging_as_it_was() -> None:
+    log = logging.getLogger("distributed.batched")
+    before = log.level, list(log.filters)
+    contexts = [DistributedContext(n_workers=1) for _ in range(3)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(DistributedContext.close, contexts))
+    assert (log.level, list(log.filters)) == before
 
 
 def test_two_contexts_closed_in_the_order_of_opening() -> None:

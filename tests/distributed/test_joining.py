@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -137,3 +138,30 @@ def test_a_copy_is_lost_with_its_worker(many: StackedPhysics, image: np.ndarray)
         np.testing.assert_array_equal(D.A_adjoint(y), many.A_adjoint(y))
         assert len({e.worker for e in D.report().blocks}) == 3
         assert sorted(i for held in D.placement.values() for i in held) == list(range(12))
+
+
+def test_a_worker_that_retires_hands_over_its_blocks(
+    growing: DistributedContext, many: StackedPhysics, image: np.ndarray, tmp_path: Path
+) -> None:
+    """As one does whose `--lifetime` is over: nothing is made again, and no call has to notice."""
+    made = tmp_path / "made"
+
+    def operator(index: int) -> Blur:
+        with made.open("a") as file:
+            file.write(f"{index}\n")
+        return many.sensors[index]
+
+    D = distribute(operator, growing, num_operators=12)
+    D(image)
+    before = made.read_text()
+    assert {int(line) for line in before.split()} == set(range(12))
+    leaving = max(D.placement)
+    growing.client.retire_workers([growing.workers()[leaving].address])
+    until(lambda: growing.world_size == 1)
+    (stays,) = D.placement
+    assert stays != leaving
+    assert D.placement[stays] == list(range(12))
+    for got, expected in zip(D(image), many(image), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    assert D.report().attempts == 1
+    assert made.read_text() == before

@@ -15,9 +15,9 @@ from distributed import Client, LocalCluster, Worker
 from distributed.comm.tcp import TCP
 from sensors import Pairs
 
+from daskphys.dashboard.telling import PROGRESS
 from daskphys.distributed import DistributedContext, DistributedPhysics, distribute
 from daskphys.distributed.resident import system
-from daskphys.distributed.resident.hearing import TOPIC
 from daskphys.errors import ConvergenceWarning
 from daskphys.krylov.cg import CG
 from daskphys.krylov.lanczos import Lanczos
@@ -197,7 +197,7 @@ def test_progress_reaches_the_client(threads: DistributedContext, mixed: Any, im
     D, y = distribute(mixed, threads), mixed(image)
     solution = D._solve(LSMR(0.0, 300), y, image.shape, None, lambda i, r: heard.append((i, r)))
     assert heard == list(enumerate(solution.residuals, 1))
-    events = [event for _, event in threads.client.get_events(TOPIC)]
+    events = [event for _, event in threads.client.get_events(PROGRESS)]
     own = [event for event in events if event["solve"] == events[-1]["solve"]]
     assert len(own) <= 2 + 10 * D.report().seconds
     told = [tuple(pair) for event in own for pair in event["iterations"]]
@@ -211,7 +211,7 @@ def test_events_that_are_lost_are_told_at_the_end(
     plain, seen = Worker.log_event, []
 
     def log_event(worker: Worker, topic: Any, event: Any) -> None:
-        if topic == TOPIC:
+        if topic == PROGRESS:
             seen.append(event["first"])
             if len(seen) == 2:
                 return

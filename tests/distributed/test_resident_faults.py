@@ -100,13 +100,18 @@ def test_ten_kills_at_random_moments(
 def test_conjugate_gradients_go_on_from_the_last_iterate(
     patient: DistributedContext, operator: StackedPhysics
 ) -> None:
-    wait_for(patient)
-    D, y, solver = distribute(operator, patient), operator(X), CG(0.0, 300)
-    victim = str(D.holding.blocks().homes[-1])
-    killer = Killer(pid_of(patient, victim), 2, 0.0)
-    got = D._solve(solver, y, X.shape, None, killer)
-    np.testing.assert_array_equal(got.x, operator._solve(solver, y, X.shape).x)
-    report = D.report()
+    y, solver = operator(X), CG(0.0, 300)
+    expected = operator._solve(solver, y, X.shape).x
+    for _ in range(10):
+        wait_for(patient)
+        D = distribute(operator, patient)
+        victim = str(D.holding.blocks().homes[-1])
+        killer = Killer(pid_of(patient, victim), 2, 0.0)
+        got = D._solve(solver, y, X.shape, None, killer)
+        np.testing.assert_array_equal(got.x, expected)
+        report = D.report()
+        if report.attempts > 1:  # else it came when all was done
+            break
     assert report.attempts == 2
     # One task did it all, and no product but the one that was cut short was made twice.
     assert "301 products" in report.method or "302 products" in report.method

@@ -10,8 +10,7 @@ from typing import Any
 
 from distributed import Client
 
-#: One topic for all solves: Dask's scheduler keeps the last messages of each topic for ever.
-TOPIC = "daskphys-progress"
+from daskphys.dashboard.telling import PROGRESS
 
 _queues: weakref.WeakKeyDictionary[Client, dict[str, queue.SimpleQueue[Any]]] = weakref.WeakKeyDictionary()
 
@@ -27,7 +26,7 @@ def listening(client: Client, solve: str, heard: queue.SimpleQueue[Any]) -> Iter
             if (found := queues.get(event[1]["solve"])) is not None:
                 found.put(event[1])
 
-        client.subscribe_topic(TOPIC, hear)
+        client.subscribe_topic(PROGRESS, hear)
     queues[solve] = heard
     try:
         yield

@@ -25,7 +25,7 @@ from daskphys.distributed.resident.tree import Node
 _NAME = "daskphys-solve"
 
 
-class Residence(WorkerPlugin):
+class Residence(WorkerPlugin):  # type: ignore[misc]
     """A worker's side of solves.
 
     Attributes

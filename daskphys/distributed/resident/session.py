@@ -30,11 +30,15 @@ class SolveOrder:
 
 @dataclass(frozen=True)
 class Share:
-    """What a worker did in a solve: seconds and transforms of each run of sensors, and the bytes that it wrote."""
+    """What a worker did in a solve: seconds and transforms of each run of sensors, and the bytes that it wrote.
+
+    `up` of these bytes were sums for the worker above, the rest images for those below.
+    """
 
     worker: Any
     runs: tuple[tuple[tuple[int, int], float, int], ...]
     sent: int
+    up: int
 
 
 class Session:
@@ -51,7 +55,7 @@ class Session:
     """
 
     def __init__(self, worker: Any, node: Node, order: SolveOrder) -> None:
-        self._worker, self._node, self._order = worker, node, order
+        self._worker, self.node, self._order = worker, node, order
         self.links: list[Link] = []
         self.part: Part
         self.y: dict[int, Any] = {}
@@ -60,14 +64,14 @@ class Session:
     async def open(self) -> None:
         """Take the blocks and measurements that the worker keeps, and connect to the workers below."""
         self.part = Part(
-            [(b.start, self._kept(b.key)) for b in self._node.blocks], self._order.form, self._node.share
+            [(b.start, self._kept(b.key)) for b in self.node.blocks], self._order.form, self.node.share
         )
-        if (key := self._order.measurements.get(self._node.address)) is not None:
+        if (key := self._order.measurements.get(self.node.address)) is not None:
             self.y = self._kept(key)
         opened = await asyncio.gather(
             *(
                 Link.open(self._worker, child.address, node=child, order=self._order)
-                for child in self._node.children
+                for child in self.node.children
             ),
             return_exceptions=True,
         )
@@ -80,7 +84,7 @@ class Session:
         try:
             return self._worker.data[key]
         except KeyError as error:
-            raise PeerLost(self._node.address, f"it has not {key}") from error
+            raise PeerLost(self.node.address, f"it has not {key}") from error
 
     async def ask(self, what: str, **arrays: Any) -> list[dict[str, Any]]:
         """Ask all workers below at once; when one fails the first failure is raised, after all have ended."""
@@ -103,7 +107,7 @@ class Session:
     def _measured(self) -> dict[int, Any]:
         missing = {i for run in self.part.runs for i in range(*run.bound)} - set(self.y)
         if missing:
-            raise PeerLost(self._node.address, f"it has no measurements of sensors {sorted(missing)}")
+            raise PeerLost(self.node.address, f"it has no measurements of sensors {sorted(missing)}")
         return {i: aligned(a) for i, a in self.y.items()}
 
     def total(self, own: Sums, answers: list[dict[str, Any]]) -> Sums:
@@ -116,9 +120,12 @@ class Session:
 
     def shares(self, answers: list[dict[str, Any]]) -> list[Share]:
         """What this worker and those below it did."""
-        sent = self.sent + sum(link.sent for link in self.links)
+        up, down = self.sent, sum(link.sent for link in self.links)
         runs = tuple((run.bound, run.seconds, run.transforms) for run in self.part.runs)
-        return [Share(self._worker.name, runs, sent), *(s for answer in answers for s in answer["shares"])]
+        return [
+            Share(self._worker.name, runs, up + down, up),
+            *(s for answer in answers for s in answer["shares"]),
+        ]
 
     def close(self) -> None:
         """Close the connections to the workers below, which end their share when they see it."""

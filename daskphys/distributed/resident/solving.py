@@ -57,7 +57,7 @@ def solve(
         Workers were lost in each of several attempts.
     """
     begin, name = time.perf_counter(), uuid.uuid4().hex[:12]
-    title = getattr(solver, "__name__", type(solver).__name__)
+    title = _title(solver)
     given = [*(() if y is None else y), *(() if x0 is None else (x0,))]
     facts, ctx = operator.holding.facts, operator.ctx
     form = Form(
@@ -99,6 +99,10 @@ def solve(
     return replace(solution, x=backend.like(solution.x, given[0])) if given else solution
 
 
+def _title(solver: Any) -> str:
+    return str(getattr(solver, "__name__", type(solver).__name__))
+
+
 _CALLS = "a solver iterates in this process, with calls to the cluster at each iteration"
 
 
@@ -108,7 +112,7 @@ def warn_of_calls(operator: Any) -> None:
         return
     operator.__dict__["_warned_of_calls"] = True
     if _CALLS not in operator.ctx.fallbacks:
-        operator.ctx.fallbacks.append(_CALLS)
+        operator.ctx.fell_back(_CALLS)
     warn(
         f"{operator!r}: {_CALLS}: a solve runs on the workers for a distributed operator D, its multiples, D @ B and "
         f"AᴴA of it, not for an adjoint, or a product or sum in which D is one part",
@@ -155,9 +159,8 @@ class _Attempt:
         future = self._client.submit(
             run_solver,
             solver,
-            Job(self._name, blocks, tuple(homes), SolveOrder(form, keys)),
+            Job(self._name, _title(solver), blocks, tuple(homes), SolveOrder(form, keys)),
             None if x0 is None else sent[-1],
-            self._progress is not None,
             key=f"solve-{self._name}",
             workers=[homes[0]],
             allow_other_workers=True,

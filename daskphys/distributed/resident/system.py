@@ -12,8 +12,8 @@ from typing import Any, Self, TypeVar
 
 from distributed.comm import get_address_host
 
+from daskphys.dashboard.telling import EVENTS, PROGRESS
 from daskphys.distributed import connecting
-from daskphys.distributed.resident.hearing import TOPIC
 from daskphys.distributed.resident.link import PeerLost
 from daskphys.distributed.resident.part import Sums
 from daskphys.distributed.resident.residence import residence
@@ -42,8 +42,8 @@ class Job:
 
     Parameters
     ----------
-    solve
-        Its name.
+    solve, title
+        Its name, and the solver's.
     blocks, homes
         The blocks in ascending order, and the worker that each was on when the client looked.
     order
@@ -51,6 +51,7 @@ class Job:
     """
 
     solve: str
+    title: str
     blocks: tuple[Block, ...]
     homes: tuple[str, ...]
     order: SolveOrder
@@ -113,6 +114,9 @@ class ResidentSystem:
                     raise
                 self._lost.add(error.address)
                 self.rebuilt += 1
+                self._worker.log_event(
+                    EVENTS, {"kind": "rebuilt", "title": self._job.title, "lost": error.address}
+                )
                 self._settle()
         raise AssertionError
 
@@ -120,9 +124,14 @@ class ResidentSystem:
         """Tell the client, now and then, of all iterations since; of the last ones the task's result tells it."""
         self.heard.append((int(iteration), float(residual)))
         if (now := time.monotonic()) >= self._told + INTERVAL:
-            told = {"solve": self._job.solve, "first": self._sent, "iterations": self.heard[self._sent :]}
-            self._sent, self._told = len(self.heard), now
-            self._worker.log_event(TOPIC, told)
+            self._told = now
+            self._worker.log_event(PROGRESS, self._untold())
+
+    def _untold(self) -> dict[str, Any]:
+        """A message of the iterations that nobody was told of yet."""
+        first, self._sent = self._sent, len(self.heard)
+        job = self._job
+        return {"solve": job.solve, "title": job.title, "first": first, "iterations": self.heard[first:]}
 
     # -- how it is answered --------------------------------------------------------------------------------
 
@@ -165,6 +174,8 @@ class ResidentSystem:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+        if error is not None:
+            self._worker.log_event(EVENTS, {"kind": "stopped"} | self._untold())
 
     def _close(self) -> None:
         session, self._session = self._session, None
@@ -207,12 +218,30 @@ class ResidentSystem:
         return grow(blocks, homes, threads, hosts, here)
 
     def end(self) -> list[Share]:
-        """What each worker did."""
+        """What each worker did; the dashboard is told of it too."""
         session = self._open
         try:
-            return session.shares(self._on_loop(session.ask("end")))
+            shares = session.shares(self._on_loop(session.ask("end")))
         except PeerLost:  # after the last product: the solution is there
             return session.shares([])
+        nodes = list(session.node)  # in the order of the shares
+        said = [
+            (node.address, [(*bound, seconds) for bound, seconds, _ in share.runs], share.up)
+            for node, share in zip(nodes, shares, strict=True)
+        ]
+        self._worker.log_event(
+            EVENTS,
+            self._untold()
+            | {
+                "kind": "solved",
+                "token": self._job.blocks[0].key[0].removeprefix("block-"),
+                "products": self.products,
+                "edges": [(node.address, child.address) for node in nodes for child in node.children],
+                "shares": said,
+                "down": sum(share.sent - share.up for share in shares),
+            },
+        )
+        return shares
 
 
 def _total(parts: list[Partial]) -> Any:

@@ -42,7 +42,7 @@ class Outcome:
     heard: list[tuple[int, float]]
 
 
-def run_solver(solver: Callable[..., Solution], job: Job, x0: Any, told: bool) -> Outcome:
+def run_solver(solver: Callable[..., Solution], job: Job, x0: Any) -> Outcome:
     """Run `solver` here, at the root of the tree over the workers that hold the blocks of `job`."""
     worker = get_worker()
     if worker.address != job.root:  # it is gone, and the scheduler has moved the task
@@ -51,5 +51,5 @@ def run_solver(solver: Callable[..., Solution], job: Job, x0: Any, told: bool) -
     # Blocks of a lost worker may be made again here: they need the place that this task has.
     secede()
     with ResidentSystem(worker, job, key) as system:
-        solution = solver(system, None if x0 is None else aligned(x0), system.progress if told else None)
+        solution = solver(system, None if x0 is None else aligned(x0), system.progress)
         return Outcome(solution, worker.name, system.products, system.rebuilt, system.end(), system.heard)
