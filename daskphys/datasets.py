@@ -1,10 +1,11 @@
-"""Photographs to try operators on: those that the installed packages ship, or any image file.
+"""Pictures to try operators on: those that the installed packages ship, or any image file.
 
 Nothing is downloaded.  Matplotlib, Pillow and torch are imported at the first call, not with this module.
 """
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import operator
 import os
@@ -27,6 +28,8 @@ __all__ = ["example_names", "load_example"]
 
 # The GIF and TIFF files in those folders are there to try readers on; Pillow cannot open one of them.
 _PICTURES = {".jpg", ".jpeg", ".png"}
+# A slice of a magnetic resonance scan, which Matplotlib ships without a header.
+_BRAIN, _BRAIN_SIDE = "mri_brain", 256
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _RESIZE_MODES = ("crop", "resize")
 _LIBRARIES = ("cupy", "numpy", "torch")
@@ -36,6 +39,11 @@ def example_names() -> list[str]:
     """The names that `load_example` knows on this machine, sorted.
 
     Matplotlib ships a few; scikit-image, if it is installed, ships more.
+
+    Returns
+    -------
+    list of str
+        What `load_example` takes.
 
     Examples
     --------
@@ -54,9 +62,13 @@ def load_example(
     resize_mode: str = "resize",
     xp: str = "numpy",
 ) -> Any:
-    """Load a photograph as an array of shape (1, C, H, W), float32, with values in [0, 1].
+    """Load a picture as an array of shape (1, C, H, W), float32, with values in [0, 1].
 
-    The orientation that a camera noted in the file is applied, transparent parts become black, grey images
+    Photographs by name, and ``"mri_brain"``, a slice of a magnetic resonance scan of a head: 256 × 256 magnitudes
+    of one channel, whose largest is 1.  MRI operators take it as ``load_example("mri_brain", grayscale=True,
+    img_size=None)[0, 0]``; their images are complex where phases matter, so ``.astype(np.complex64)`` makes it one.
+
+    Of an image file, the orientation that a camera noted in the file is applied, transparent parts become black, grey images
     of 16 bits keep their depth, and of several frames the first is taken.
 
     Parameters
@@ -105,6 +117,8 @@ def load_example(
     ((1, 3, 75, 64), dtype('float32'))
     >>> load_example("grace_hopper", grayscale=True, img_size=(32, 48), resize_mode="crop").shape
     (1, 1, 32, 48)
+    >>> load_example("mri_brain", grayscale=True, img_size=None)[0, 0].shape
+    (256, 256)
     """
     size = _checked_size(img_size)
     if resize_mode not in _RESIZE_MODES:
@@ -114,7 +128,7 @@ def load_example(
     if xp not in _LIBRARIES:
         raise ParameterError(f"unknown array library xp={xp!r}: {nearest(str(xp), _LIBRARIES)}")
     path = _find(name)
-    planes = _read(path)
+    planes = _brain(path) if path == _examples().get(_BRAIN) else _read(path)
     if grayscale and len(planes) == 3:
         planes = np.tensordot(_LUMA, planes, axes=1)[np.newaxis]
     if size is not None:
@@ -138,7 +152,8 @@ def _examples() -> dict[str, Path]:
         for file in sorted(folder.iterdir()):
             if file.suffix.lower() in _PICTURES:
                 found.setdefault(file.stem, file)
-    return found
+    brain = folders[0] / "s1045.ima.gz"
+    return {_BRAIN: brain, **found} if brain.is_file() else found
 
 
 def _find(name: str | os.PathLike[str]) -> Path:
@@ -157,6 +172,14 @@ def _find(name: str | os.PathLike[str]) -> Path:
     if importlib.util.find_spec("skimage") is None:
         more = "; pip install 'daskphys[notebooks]' adds those of scikit-image"
     raise ImageNotFoundError(f"no example and no file is named {text!r}: {nearest(text, examples)}{more}")
+
+
+def _brain(path: Path) -> np.ndarray:
+    """The slice, whose file is rows of 16-bit numbers and nothing else."""
+    with gzip.open(path) as file:
+        numbers = np.frombuffer(file.read(), "<u2").reshape(1, _BRAIN_SIDE, _BRAIN_SIDE)
+    array: np.ndarray = (numbers / numbers.max()).astype(np.float32)
+    return array
 
 
 def _read(path: Path) -> np.ndarray:
@@ -217,11 +240,23 @@ def _resize(planes: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
         height, width = size
     if (height, width) == old:
         return planes
+    _check_memory(8 * len(planes) * height * width, size)
     resized = [
         Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), Image.Resampling.BICUBIC)
         for plane in planes
     ]
     return np.stack([np.asarray(plane) for plane in resized])
+
+
+def _check_memory(needed: int, size: Any) -> None:
+    """Refuse what this machine cannot hold, which would end the process."""
+    from distributed.system import MEMORY_LIMIT  # that of a container too
+
+    if needed > MEMORY_LIMIT:
+        raise ParameterError(
+            f"img_size={size!r} expected an image that fits into memory, {MEMORY_LIMIT / 2**30:.1f} GiB here, got one that "
+            f"takes {needed / 2**30:.1f} GiB to make: give a smaller img_size"
+        )
 
 
 def _crop(planes: np.ndarray, size: int | tuple[int, int], path: Path) -> np.ndarray:

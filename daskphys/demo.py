@@ -70,12 +70,6 @@ def run(options: Options, say: Callable[[str], None], step: Callable[[str], None
     step
         Called `STEPS` times, with what is done next.
     """
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ParameterError(
-            f"--out expected a folder that can be made, got {str(options.out)!r}: {error}"
-        ) from error
     step("opening the cluster")
     with DistributedContext(
         address=options.scheduler,
@@ -83,6 +77,7 @@ def run(options: Options, say: Callable[[str], None], step: Callable[[str], None
         n_workers=options.workers,
         processes=options.processes,
         seed=42,
+        progress=False,  # it draws its own
     ) as ctx:
         step("loading the photograph")
         # Where workers compute on GPUs, the plain operator does too: bits are the same on one kind of device.
@@ -94,6 +89,7 @@ def run(options: Options, say: Callable[[str], None], step: Callable[[str], None
 
         step("comparing")
         y = D(x)
+        _make(options.out)  # now that the image is known to be one that can be blurred
         found = [
             compare("A", y, A(x)),
             compare("Aᵀ", back := D.A_adjoint(y), A.A_adjoint(y)),
@@ -124,7 +120,8 @@ def run(options: Options, say: Callable[[str], None], step: Callable[[str], None
 def blurs() -> StackedPhysics:
     """Three sensors: a small blur, a wide one, and one that is wide along an oblique line."""
     kernels = (gaussian_blur(sigma=1.0), gaussian_blur(sigma=2.5), gaussian_blur(sigma=(1.5, 3.5), angle=30))
-    return stack(*[Blur(filter=kernel, padding="circular") for kernel in kernels])
+    operator: StackedPhysics = stack(*[Blur(filter=kernel, padding="circular") for kernel in kernels])
+    return operator
 
 
 def compare(name: str, found: Any, expected: Any) -> Comparison:
@@ -207,6 +204,15 @@ def _times(A: StackedPhysics, D: DistributedPhysics, x: Any, y: Measurements) ->
         f"Median of {RUNS} calls after a first one that makes the spectra.  Distributed includes the way of the\n"
         f"image to the workers and of the results back; merged AᵀA needs no worker once it is set up.\n{_table(rows)}"
     )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParameterError(
+            f"--out expected a folder that can be made, got {str(folder)!r}: {error}"
+        ) from error
 
 
 def median_ms(call: Callable[[], Any]) -> float:

@@ -4,19 +4,25 @@ import io
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
+import dask
 import numpy as np
 import pytest
+import zarr
 from distributed import LocalCluster
 from PIL import Image
 
+import daskphys
 from daskphys import __version__, demo
-from daskphys.cli import Progress, main
+from daskphys.cli import main
+from daskphys.cli.progress import Progress
 from daskphys.distributed import distribute
-from daskphys.physics import stack
+from daskphys.physics import Blur, gaussian_blur, stack
+from daskphys.storage.single import open_array
 
 SMALL = ["demo", "--img-size", "64", "--workers", "2"]
 PICTURES = {"distributed_physics_forward.png": (1500, 400), "distributed_physics_adjoint.png": (1200, 400)}
@@ -348,3 +354,173 @@ def test_the_demo_takes_as_many_steps_as_it_says(tmp_path):
         == []
     )
     assert len(steps) == demo.STEPS
+
+
+# -- info, plan, apply --------------------------------------------------------------------------------------
+
+BLURS = stack(*[Blur(gaussian_blur(s)) for s in (1.0, 1.1, 1.2)])
+
+
+@pytest.fixture
+def operator(tmp_path):
+    BLURS.to_zarr(tmp_path / "A.zarr")
+    return str(tmp_path / "A.zarr")
+
+
+def said(capsys, *arguments):
+    """The JSON that a command prints."""
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_info_lists_versions_workers_and_what_is_missing(capsys):
+    found = said(capsys, "info", "--workers", "2")
+    assert found["versions"]["daskphys"] == __version__
+    assert len(found["cluster"]["workers"]) == 2
+    assert found["cluster"]["device"] == "cpu"
+    assert main(["info", "--workers", "1"]) == 0
+    text = capsys.readouterr().out
+    assert "allocator" in text
+    assert "python -m pip install cupy-cuda13x" in text
+    assert "python -m pip install 'dask-cuda[cu13]'" in text
+
+
+def test_info_shows_what_is_configured_and_where(capsys):
+    assert said(capsys, "info", "--workers", "1")["configuration"] == {}
+    with dask.config.set({"daskphys.context.n-workers": 2, "daskphys.context.progress": True}):
+        found = said(capsys, "info")
+        assert len(found["cluster"]["workers"]) == 2
+        assert found["configuration"]["context.n-workers"] == {"value": 2, "from": "dask.config.set"}
+        assert main(["info", "--workers", "1"]) == 0
+        assert "context.progress: True (from dask.config.set)" in capsys.readouterr().out
+    with dask.config.set({"daskphys.context.n-worker": 2}):
+        assert main(["info"]) == 1
+        assert "did you mean 'context.n-workers'?" in capsys.readouterr().err
+
+
+def test_plan_prints_the_table(operator, capsys):
+    found = said(capsys, "plan", operator, "3,64,64", "--workers", "2")
+    assert found["shape"] == [3, 64, 64]
+    assert found["fits"]
+    assert len(found["workers"]) == 2
+    assert main(["plan", operator, "3x64x64", "--op", "adjoint", "--workers", "2"]) == 0
+    assert "A_adjoint of 3×64×64" in capsys.readouterr().out
+
+
+def test_apply_there_and_back(operator, tmp_path, capsys):
+    x = np.random.default_rng(0).random((48, 40)).astype("float32")
+    np.save(tmp_path / "x.npy", x)
+    y, back, normal, pinv = (str(tmp_path / name) for name in ("y", "back", "normal", "pinv"))
+    common = ("--workers", "2")
+    assert said(capsys, "apply", operator, str(tmp_path / "x.npy"), y, *common)["shapes"] == [[48, 40]] * 3
+    measured = daskphys.open_measurements(y)
+    assert all(np.array_equal(a, b) for a, b in zip(measured, BLURS(x), strict=True))
+    assert main(["apply", operator, y, back, "--op", "adjoint", *common]) == 0
+    assert main(["apply", operator, str(tmp_path / "x.npy"), normal, "--op", "normal", *common]) == 0
+    assert main(["apply", operator, y, pinv, "--op", "pinv", "--dtype", "float64", *common]) == 0
+    assert "least squares" in capsys.readouterr().out
+    assert np.array_equal(open_array(back).compute(), BLURS.A_adjoint(BLURS(x)))
+    assert np.allclose(open_array(normal).compute(), BLURS.A_adjoint_A(x))
+    assert np.allclose(open_array(pinv).compute(), x, atol=1e-3)
+
+
+def test_apply_of_one_operator_needs_no_cluster_and_reads_pictures_and_zarr(tmp_path, capsys):
+    A = Blur(gaussian_blur(1.0), "valid")
+    A.to_zarr(tmp_path / "A")
+    given = [
+        "apply",
+        str(tmp_path / "A"),
+        "grace_hopper",
+        str(tmp_path / "y"),
+        "--img-size",
+        "64",
+        "--grayscale",
+    ]
+    assert main(given) == 0
+    expected = A(daskphys.datasets.load_example("grace_hopper", grayscale=True, img_size=64))
+    assert np.array_equal(open_array(tmp_path / "y").compute(), expected)
+    zarr.save_array(tmp_path / "x", np.ones((32, 32)))
+    assert main(["apply", str(tmp_path / "A"), str(tmp_path / "x"), str(tmp_path / "z")]) == 0
+    assert open_array(tmp_path / "z").shape == (24, 24)
+
+
+def test_what_fails_is_one_line_on_stderr_and_leaves_nothing(operator, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.ones((48, 40), int))
+    floats = str(tmp_path / "floats.npy")
+    np.save(floats, np.ones((48, 40)))
+    there = sorted(path.name for path in tmp_path.iterdir())
+    given = ["apply", operator, str(tmp_path / "x.npy"), str(tmp_path / "y"), "--workers", "1"]
+    for arguments, part in (
+        (given, "give `--dtype float32`"),
+        ([*given[:2], floats, *given[3:], "--op", "pinv"], "as `apply --op forward` writes them"),
+        ([*given[:2], floats, *given[3:], "--op", "adjoint"], "expected INPUT to be measurements"),
+        (["apply", operator, "x.npz", "y"], ".npz is not taken; save the array as .npy"),
+        (["apply", str(tmp_path / "B"), "x", "y"], "is not there"),
+        (["plan", str(tmp_path / "x.npy"), "3,4"], "holds no operator"),
+        (["apply", operator, str(tmp_path / "none.png"), str(tmp_path / "y")], "none.png"),
+        (["apply", operator, operator, str(tmp_path / "y")], "array"),
+    ):
+        assert main(arguments) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith(f"daskphys {arguments[0]}: error: ")
+        assert err.count("\n") == 1
+        assert part in err
+    with pytest.raises(daskphys.errors.StoreNotFoundError):
+        main(["apply", str(tmp_path / "B"), "x", "y", "--debug"])
+    for usage, part in (
+        (["plan", operator, "3,a"], "expected a shape"),
+        (["plan", operator, "3,4", "--dtype", "flaot32"], "did you mean 'float32'?"),
+        ([*given, "--dtype", "flaot32"], "did you mean 'float32'?"),
+        (["apply", operator, floats, str(tmp_path / "y.npy")], "OUTPUT is a Zarr store, as in y.zarr"),
+    ):
+        with pytest.raises(SystemExit) as wrong:
+            main(usage)
+        assert wrong.value.code == 2
+        assert part in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == there
+
+
+def test_apply_says_overwrite_in_its_own_words_and_reads_stores_and_zips_of_any_name(
+    operator, tmp_path, capsys
+):
+    np.save(tmp_path / "x.npy", np.ones((48, 40), "float32"))
+    y, back, other = (str(tmp_path / name) for name in ("y.zarr", "back.zarr", "other"))
+    given = ["apply", operator, str(tmp_path / "x.npy"), y, "--quiet", "--workers", "1"]
+    assert main(given) == 0
+    assert main(given) == 1
+    assert "y.zarr is there already; give --overwrite, or" in capsys.readouterr().err
+    assert main([given[0], "missing.zarr", *given[2:]]) == 1  # said before anything is read
+    assert "y.zarr is there already" in capsys.readouterr().err
+    assert main([*given, "--overwrite"]) == 0
+    os.mkdir(other)
+    np.save(os.path.join(other, "mine.npy"), np.ones(3))
+    assert main([*given[:3], other, *given[4:], "--overwrite"]) == 1
+    assert "so --overwrite does not replace it" in capsys.readouterr().err
+    shutil.copytree(y, tmp_path / "y.npy")
+    for store in (str(tmp_path / "y.npy"), shutil.make_archive(y, "zip", y)):
+        assert main(["apply", operator, store, back, "--op", "adjoint", *given[4:], "--overwrite"]) == 0
+    packed = shutil.make_archive(str(tmp_path / "A"), "zip", operator)
+    assert main(["apply", packed, *given[2:], "--overwrite"]) == 0
+
+
+def test_apply_replaces_neither_its_operator_nor_its_input(operator, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.ones((48, 40), "float32"))
+    y = str(tmp_path / "y.zarr")
+    given = ["--quiet", "--workers", "1", "--overwrite"]
+    assert main(["apply", operator, str(tmp_path / "x.npy"), y, *given]) == 0
+    again = os.path.join(os.path.dirname(operator), ".", os.path.basename(operator))  # by another name
+    assert main(["apply", operator, str(tmp_path / "x.npy"), again, *given]) == 1
+    assert "is OPERATOR and OUTPUT" in capsys.readouterr().err
+    assert main(["apply", operator, y, y, "--op", "adjoint", *given]) == 1
+    assert "is INPUT and OUTPUT" in capsys.readouterr().err
+    assert main(["apply", operator, y, str(tmp_path / "back.zarr"), "--op", "adjoint", *given]) == 0
+
+
+def test_a_demo_that_fails_makes_no_folder(tmp_path):
+    picture = tmp_path / "cut.jpg"
+    Image.fromarray(np.arange(60 * 80, dtype=np.uint8).reshape(60, 80)).save(picture)
+    picture.write_bytes(picture.read_bytes()[:300])
+    assert main(["demo", "--quiet", "--image", str(picture), "--out", str(tmp_path / "out")]) == 1
+    assert main(["demo", "--quiet", "--img-size", "4", "--out", str(tmp_path / "out")]) == 1
+    assert not (tmp_path / "out").exists()

@@ -1,5 +1,6 @@
 """Images in all the forms that files have; nothing is downloaded."""
 
+import gzip
 import subprocess
 import sys
 import types
@@ -22,9 +23,8 @@ from daskphys.errors import (
     UnknownKeywordError,
 )
 
-SCIKIT = [
-    name for name in example_names() if name not in ("grace_hopper", "logo2", "Minduka_Present_Blue_Pack")
-]
+MATPLOTLIB = ("grace_hopper", "logo2", "Minduka_Present_Blue_Pack", "mri_brain")
+SCIKIT = [name for name in example_names() if name not in MATPLOTLIB]
 
 
 def save(path, array, mode=None, **options):
@@ -54,6 +54,16 @@ def test_every_known_name_loads(name):
     assert x.min() >= 0
     assert x.max() <= 1
     assert np.ptp(x) > 0.05
+
+
+def test_the_slice_of_a_head_is_grey_and_of_its_files_numbers():
+    x = load_example("mri_brain", grayscale=True, img_size=None)
+    assert (x.shape, x.dtype) == ((1, 1, 256, 256), np.float32)
+    path = Path(matplotlib.get_data_path(), "sample_data", "s1045.ima.gz")
+    numbers = np.frombuffer(gzip.decompress(path.read_bytes()), "<u2").reshape(256, 256)
+    np.testing.assert_allclose(x[0, 0] * numbers.max(), numbers, rtol=1e-6)
+    np.testing.assert_array_equal(load_example(path, img_size=None)[0, 2], x[0, 0])
+    assert load_example("mri_brain", img_size=64).shape == (1, 3, 64, 64)
 
 
 def test_names_are_sorted_and_hold_those_of_both_packages():
@@ -314,6 +324,11 @@ def test_overshoot_is_clipped(tmp_path):
 def test_bad_sizes(size):
     with pytest.raises(ParameterError, match="img_size"):
         load_example("grace_hopper", img_size=size)
+
+
+def test_a_size_that_no_memory_holds():
+    with pytest.raises(ParameterError, match=r"img_size=1000000 .* GiB here"):
+        load_example("grace_hopper", img_size=1_000_000)
 
 
 @pytest.mark.parametrize("mode", ["pad", None])

@@ -5,23 +5,21 @@ Without `show` no pyplot state is made: no backend is chosen, no display is need
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from daskphys.errors import ParameterError, ShapeError, UnsupportedArrayError, checks_keywords, describe
+from daskphys.errors import ParameterError, ShapeError, checks_keywords
+from daskphys.plotting.canvas import DPI, checked_cmap, checked_figsize, new_figure, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["plot"]
 
-_DPI = 100
 # A blur leaves [0, 1] by rounding alone, and a picture should not change its contrast for that.
 _SLACK = 1e-3
 
@@ -95,12 +93,12 @@ def plot(
         raise ParameterError("there are no images to plot")
     if len(labels) != len(items):
         raise ParameterError(f"{len(labels)} titles for {len(items)} images: give one for each")
-    size = _checked_figsize(figsize, len(items))
-    colours = _checked_cmap(cmap)
+    size = checked_figsize(figsize, len(items))
+    colours = checked_cmap(cmap)
     target = None if save_fn is None else _checked_target(save_fn)
     pictures = [_picture(item, index) for index, item in enumerate(items)]
 
-    figure = _new_figure(size, show)
+    figure = new_figure(size, show)
     for index, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
         axes = figure.add_subplot(1, len(items), index + 1)
         axes.imshow(picture, cmap=colours, vmin=0, vmax=1)
@@ -110,54 +108,12 @@ def plot(
         figure.suptitle(suptitle)
     if target is not None:
         # The whole canvas: a style sheet, or a notebook, may have set the default to cut the margins off.
-        figure.savefig(target, dpi=_DPI, bbox_inches=figure.bbox_inches)
+        figure.savefig(target, dpi=DPI, bbox_inches=figure.bbox_inches)
     if show:
         import matplotlib.pyplot as plt
 
         plt.show()
     return figure
-
-
-def _new_figure(figsize: tuple[float, float], show: bool) -> Figure:
-    if show:
-        import matplotlib.pyplot as plt
-
-        return plt.figure(figsize=figsize, dpi=_DPI, layout="tight")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=figsize, dpi=_DPI, layout="tight")
-    FigureCanvasAgg(figure)
-    # IPython draws a figure only where pyplot's inline backend runs, unless the figure can draw itself.
-    vars(figure)["_repr_png_"] = partial(_png, figure)
-    return figure
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI)
-    return buffer.getvalue()
-
-
-def _checked_figsize(figsize: Any, count: int) -> tuple[float, float]:
-    if figsize is None:
-        return (4.0 * count, 4.0)
-    try:
-        width, height = map(float, figsize)
-    except (TypeError, ValueError):
-        width = height = 0.0
-    if not (0 < width < np.inf and 0 < height < np.inf):
-        raise ParameterError(f"figsize is {figsize!r}: expected (width, height) in inches, both positive")
-    return (width, height)
-
-
-def _checked_cmap(cmap: Any) -> Any:
-    import matplotlib
-
-    try:
-        return matplotlib.colormaps.get_cmap(cmap)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(f"cmap: {error}") from error
 
 
 def _checked_target(save_fn: str | os.PathLike[str]) -> Path:
@@ -178,7 +134,7 @@ def _checked_target(save_fn: str | os.PathLike[str]) -> Path:
 
 def _picture(image: Any, index: int) -> np.ndarray:
     """Values in [0, 1], of shape (H, W) with NaN kept, or (H, W, 3)."""
-    array = _to_numpy(image, index)
+    array = to_numpy(image, f"image {index}")
     if array.ndim not in (2, 3, 4) or array.size == 0:
         raise ShapeError(
             f"image {index} has shape {array.shape}: expected (H, W), (C, H, W) or (B, C, H, W), not empty"
@@ -197,28 +153,8 @@ def _picture(image: Any, index: int) -> np.ndarray:
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
     if low < -_SLACK or high > 1 + _SLACK:
         array = (array - low) / ((high - low) or 1.0)
-    array = np.clip(array, 0, 1)
-    if array.ndim == 2:
-        return array
-    if array.shape[0] == 1:
-        return array[0]
+    clipped: np.ndarray = np.clip(array, 0, 1)
+    if clipped.ndim == 2 or clipped.shape[0] == 1:
+        return clipped.reshape(clipped.shape[-2:])
     # A colour image has no mask, so its NaN pixels are painted in the white that a grey image's get.
-    return np.moveaxis(np.where(np.isnan(array).any(axis=0), 1.0, array), 0, -1)
-
-
-def _to_numpy(image: Any, index: int) -> np.ndarray:
-    """Recognise libraries by what their arrays can do, so that none need be imported."""
-    if hasattr(image, "compute"):  # Dask, xarray
-        image = image.compute()
-    if hasattr(image, "detach"):  # torch; float() because NumPy has no bfloat16
-        image = image.detach().cpu()
-        image = image.abs() if image.is_complex() else image.float().resolve_neg()
-    if hasattr(image, "__cuda_array_interface__"):
-        image = image.get()
-    try:
-        array = np.asarray(image)
-    except (TypeError, ValueError):  # ragged nested lists
-        array = np.empty(0, dtype=object)
-    if array.dtype.kind not in "biufc":
-        raise UnsupportedArrayError(f"image {index} is {describe(image)}: expected an array of numbers")
-    return array
+    return np.moveaxis(np.where(np.isnan(clipped).any(axis=0), 1.0, clipped), 0, -1)

@@ -1,0 +1,3 @@
+"""The command line: ``daskphys COMMAND``, or ``python -m daskphys COMMAND``."""
+
+from daskphys.cli.main import main as main

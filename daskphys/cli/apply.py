@@ -1,0 +1,140 @@
+"""``daskphys apply``: an operator of a file to an image of a file, the result to a store."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from daskphys.backend import FLOATS
+from daskphys.cli import clusters
+from daskphys.cli.arguments import dtype, positive, say_json, store
+from daskphys.cli.files import read, write
+from daskphys.distributed import distribute
+from daskphys.errors import DtypeError, ShapeError, StoreExistsError
+from daskphys.physics import Measurements
+from daskphys.physics.blockdiagonal import BlockDiagonal
+from daskphys.physics.parts import Joined
+from daskphys.physics.stacked import Stacked
+from daskphys.storage import folder, open_physics
+
+OPERATIONS = {"forward": "A x", "adjoint": "Aᴴ y", "normal": "AᴴA x", "pinv": "A⁺ y, least squares"}
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "apply",
+        parents=[common],
+        help="apply an operator of a file to an image or to measurements, and write the result",
+        description="Apply an operator to an image (forward, normal) or to measurements (adjoint, pinv), and write the "
+        "result as a Zarr store, which appears whole or not at all.",
+        epilog="Images: an example's name, a picture, .npy, or a Zarr array.  Measurements: a store that this command or "
+        "y.to_zarr wrote, .npy, or a Zarr array.  Exit code: 0 all is well, 1 it failed, 2 wrong usage.",
+    )
+    parser.add_argument("operator", metavar="OPERATOR", help="a store that A.to_zarr wrote")
+    parser.add_argument("input", metavar="INPUT", help="the image, or the measurements")
+    parser.add_argument("output", metavar="OUTPUT", type=store, help="the store to write")
+    parser.add_argument(
+        "--op",
+        choices=OPERATIONS,
+        default="forward",
+        help="; ".join(f"{name}: {what}" for name, what in OPERATIONS.items()) + " (default: %(default)s)",
+    )
+    parser.add_argument("--dtype", type=dtype, help="cast the input first, as in float32 or complex64")
+    parser.add_argument("--img-size", type=positive, metavar="N", help="pixels of a picture's shorter side")
+    parser.add_argument("--grayscale", action="store_true", help="one channel of a picture")
+    parser.add_argument("--seed", type=int, help="of the noise of forward, where the operator has noise")
+    parser.add_argument(
+        "--max-iter", type=positive, metavar="N", help="iterations of pinv, where it iterates"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an output that daskphys wrote")
+    clusters.add(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(given: argparse.Namespace) -> list[str]:
+    """Run the command; returns what went wrong."""
+    _check_output(given)
+    A = open_physics(given.operator, lazy=True)
+    value = read(given)
+    _check(A, value, given)
+    with contextlib.ExitStack() as stack:
+        if isinstance(A, Stacked | Joined | BlockDiagonal):
+            ctx = stack.enter_context(clusters.context(given))
+            A = distribute(A, ctx)
+            if sys.stderr.isatty() and not given.quiet:
+                stack.enter_context(ctx.progress())
+        began = time.perf_counter()
+        result = _applied(A, value, given)
+        write(result, given.output, given.overwrite)
+        seconds = time.perf_counter() - began
+    shapes = getattr(result, "shapes", None) or [result.shape]
+    if given.json:
+        found = {
+            "operator": repr(A),
+            "op": given.op,
+            "output": str(given.output),
+            "shapes": shapes,
+            "seconds": seconds,
+        }
+        say_json(found)
+    elif not given.quiet:
+        texts = ["×".join(map(str, shape)) for shape in dict.fromkeys(map(tuple, shapes))]
+        print(
+            f"{OPERATIONS[given.op]} by {A!r} in {seconds:.2f} s\nwrote {given.output}: {len(shapes)} of {', '.join(texts)}"
+        )
+    return []
+
+
+def _check_output(given: argparse.Namespace) -> None:
+    """Refuse a place that is taken before anything is computed, in words of the command line."""
+    for name in ("operator", "input"):
+        path = Path(getattr(given, name))
+        if given.output.exists() and path.exists() and given.output.samefile(path):
+            raise StoreExistsError(
+                f"{given.output} is {name.upper()} and OUTPUT, and would be replaced by what is computed from it: choose "
+                f"another name"
+            )
+    try:
+        folder.check_place(given.output.expanduser().absolute(), given.overwrite)
+    except StoreExistsError as error:
+        mend = (
+            "give --overwrite, or choose another name"
+            if error.replaceable
+            else "daskphys did not write it, so --overwrite does not replace it: remove it yourself, or choose another name"
+        )
+        raise StoreExistsError(f"{given.output} is there already; {mend}", error.replaceable) from error
+
+
+def _check(A: Any, value: Any, given: argparse.Namespace) -> None:
+    """Refuse what the operator would, in words of the command line."""
+    several = isinstance(value, Measurements)
+    if isinstance(A, Stacked) and given.op in ("adjoint", "pinv") and not several:
+        raise ShapeError(
+            f"--op {given.op} expected INPUT to be measurements, as `apply --op forward` writes them, got one array of "
+            f"shape {tuple(value.shape)}"
+        )
+    for array in value if several else [value]:
+        if np.dtype(array.dtype).name not in FLOATS:
+            raise DtypeError(
+                f"INPUT holds {array.dtype}, and operators take {', '.join(FLOATS)}: give `--dtype float32` (values are not "
+                f"scaled)"
+            )
+
+
+def _applied(A: Any, value: Any, given: argparse.Namespace) -> Any:
+    if given.op == "forward":
+        return A(value) if given.seed is None else A(value, seed=given.seed)
+    if given.op == "adjoint":
+        return A.A_adjoint(value)
+    if given.op == "normal":
+        return A.A_adjoint_A(value)
+    return A.A_dagger(value, max_iter=given.max_iter, progress=sys.stderr.isatty() and not given.quiet)
