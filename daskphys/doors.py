@@ -19,9 +19,6 @@ from daskphys.errors import UnsupportedArrayError, describe
 class Door(Protocol):
     """What a door does for its array type."""
 
-    #: Whether arrays of this type are made when they are needed, and are no memory yet.
-    lazy: bool
-
     @property
     def collection(self) -> type | None:
         """The class of measurements that holds arrays of this type; None for the plain one."""
@@ -39,7 +36,6 @@ class Door(Protocol):
 class _Core:
     """The core's own arrays need no door."""
 
-    lazy = False
     collection = None
 
     def apply(self, operator: Any, value: Any) -> Any:
@@ -55,6 +51,8 @@ class _Core:
 _CORE = _Core()
 _doors: Dispatch = Dispatch("daskphys.doors")
 _doors.register(object, lambda value: _CORE if backend.is_array(value) else None)
+_parted: Dispatch = Dispatch("daskphys.doors.parted")
+_parted.register(object, lambda value, operator: value)
 
 
 def register(array_type: type, door: Door) -> None:
@@ -65,6 +63,17 @@ def register(array_type: type, door: Door) -> None:
 def register_lazy(package: str, load: Callable[[], Any]) -> None:
     """Call `load`, which registers a door, when the first array of `package` comes."""
     _doors.register_lazy(package, load)
+    _parted.register_lazy(package, load)
+
+
+def register_parted(many_type: type, split: Callable[[Any, Any], Any]) -> None:
+    """Let ``split(value, operator)`` make a list, one array a sensor, of an object that holds those of all sensors."""
+    _parted.register(many_type, split)
+
+
+def parted(value: Any, operator: Any) -> Any:
+    """Measurements that a library holds in one object as a list, one array a sensor; anything else as it is."""
+    return _parted(value, operator)
 
 
 def door_of(array: Any) -> Door | None:
@@ -107,9 +116,9 @@ def to_core(value: Any) -> Any:
 
 
 def is_lazy(value: Any) -> bool:
-    """Whether `value` is an array that is made when it is needed, as a Dask array is."""
-    door = door_of(value)
-    return door is not None and door.lazy
+    """Whether `value` is an array that is made when it is needed: a Dask array, or one of xarray that holds one."""
+    graph = getattr(value, "__dask_graph__", None)  # xarray's arrays have the method whatever they hold
+    return graph is not None and door_of(value) is not None and graph() is not None
 
 
 def stack(arrays: Sequence[Any]) -> Any:
@@ -118,3 +127,17 @@ def stack(arrays: Sequence[Any]) -> Any:
     if door is None:
         raise UnsupportedArrayError(f"expected arrays to stack, got {describe(arrays[0])}")
     return door.stack(arrays)
+
+
+#: Writes operators and measurements to a store; `daskphys.storage`, below this room, says which.
+_writers: list[Callable[[Any, Any, bool], None]] = []
+
+
+def register_writer(write: Callable[[Any, Any, bool], None]) -> None:
+    """Let ``write(what, store, overwrite)`` put operators and measurements on disk."""
+    _writers[:] = [write]
+
+
+def write(what: Any, store: Any, overwrite: bool) -> None:
+    """Put an operator or measurements on disk."""
+    _writers[0](what, store, overwrite)

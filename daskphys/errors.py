@@ -35,6 +35,9 @@ __all__ = [
     "SchedulerUnreachableError",
     "SensorError",
     "ShapeError",
+    "StorageError",
+    "StoreExistsError",
+    "StoreNotFoundError",
     "UnknownKeywordError",
     "UnsupportedArrayError",
     "WorkersLostError",
@@ -128,6 +131,28 @@ class DeviceError(DaskphysError, RuntimeError):
 
 class MissingDependencyError(DaskphysError, ImportError):
     """An optional package is needed; the message names the extra that installs it."""
+
+
+class StorageError(DaskphysError, ValueError):
+    """A store of an operator or of measurements cannot be read, or they cannot be written to it."""
+
+
+class StoreExistsError(FileExistsError, StorageError):
+    """There is something where a store should be written.
+
+    Attributes
+    ----------
+    replaceable : bool
+        Whether ``overwrite=True`` would replace it: what daskphys wrote, or an empty folder.
+    """
+
+    def __init__(self, message: str, replaceable: bool = False) -> None:
+        super().__init__(message)
+        self.replaceable = replaceable
+
+
+class StoreNotFoundError(FileNotFoundError, StorageError):
+    """There is no store of this name."""
 
 
 class ImageError(DaskphysError, ValueError):

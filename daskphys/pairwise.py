@@ -31,9 +31,9 @@ class Partial:
         elif getattr(self.value, "dtype", None) != getattr(right.value, "dtype", None):
             value = self.value + right.value
         elif self.owned:
-            value = operator.iadd(self.value, right.value)
+            value = operator.iadd(self.value, right.value)  # type: ignore[no-untyped-call]
         elif right.owned:  # a + b has the bits of b + a
-            value = operator.iadd(right.value, self.value)
+            value = operator.iadd(right.value, self.value)  # type: ignore[no-untyped-call]
         else:
             value = self.value + right.value
         return Partial(self.start, right.stop, value, owned=True)

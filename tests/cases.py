@@ -43,6 +43,9 @@ ON_A_CLUSTER = (
 #: Operators behind a method of every operator, whose tests hold them.
 BEHIND_METHODS = ("Noisy", "Vjp")
 
+#: Physics of deepinv as they are, which keep the laws in ``interop/test_deepinv_parts.py`` and ``interop/test_deepinv.py``.
+OF_DEEPINV = ("DeepinvNonlinear", "DeepinvPhysics")
+
 IMAGES = ((9, 8), (2, 5, 6))
 CHANNELS = ((3, 8, 7), (2, 3, 5, 4))
 VOLUMES = ((4, 5, 6), (2, 2, 3, 4))

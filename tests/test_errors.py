@@ -35,6 +35,9 @@ BUILT_IN = {
     "SchedulerUnreachableError": ConnectionError,
     "SensorError": RuntimeError,
     "ShapeError": ValueError,
+    "StorageError": ValueError,
+    "StoreExistsError": FileExistsError,
+    "StoreNotFoundError": FileNotFoundError,
     "UnknownKeywordError": TypeError,
     "UnsupportedArrayError": TypeError,
 }

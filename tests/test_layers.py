@@ -23,9 +23,11 @@ ROOMS = [
     ["physics"],
     ["optim"],
     ["graph"],
+    ["config"],
+    ["dashboard"],
     ["distributed"],
     ["interop"],
-    ["dashboard"],
+    ["storage"],
     ["datasets", "plotting", "testing"],
     ["demo"],
     ["cli"],
@@ -35,13 +37,13 @@ ROOMS = [
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 #: Rooms that a room must not import although they are above it.
-FORBIDDEN = {"graph": {"physics", "optim"}}
+FORBIDDEN = {"graph": {"physics", "optim"}, "dashboard": {"physics", "optim", "graph", "krylov", "doors"}}
 
 ARRAY_LIBRARIES = {"cupy", "cupyx", "torch", "jax", "array_api_strict", "array_api_compat", "pyfftw"}
 
 #: Where array libraries may be imported besides `backend`: doors, the probe for GPUs, and the kinds of images
 #: that users ask for or show.
-KNOW_ARRAYS = ("backend/", "interop/", "distributed/cluster.py", "datasets.py", "plotting.py", "testing/")
+KNOW_ARRAYS = ("backend/", "interop/", "distributed/cluster.py", "datasets.py", "plotting/", "testing/")
 
 
 def modules():
@@ -130,6 +132,12 @@ def test_physics_and_graph_meet_in_distributed_and_interop_alone():
             assert room(name) in ("distributed", "interop"), name
 
 
+def test_no_mathematics_reads_the_configuration():
+    """So no result can depend on it: it is below `physics` and `graph`, and nobody else reads Dask's for us."""
+    readers = {room(name) for name in NAMES if "daskphys.config" in within(NAMES[name])}
+    assert readers == {"distributed", "cli"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_only_the_backend_knows_array_libraries(name):
     path = NAMES[name].relative_to(ROOT).as_posix()
@@ -157,11 +165,25 @@ def loaded(code):
     return set(done.stdout.split())
 
 
-NEVER = {"torch", "cupy", "xarray", "matplotlib", "PIL", "skimage", "pytest", "IPython"}
+NEVER = {
+    "torch",
+    "cupy",
+    "xarray",
+    "zarr",
+    "matplotlib",
+    "PIL",
+    "skimage",
+    "pytest",
+    "IPython",
+    "ipywidgets",
+    "tqdm",
+}
 
 
 def test_importing_the_package_loads_nothing_optional():
-    assert not {name.split(".")[0] for name in loaded("import daskphys")} & NEVER
+    """Besides what Dask does: where xarray is installed, `dask.array` imports it."""
+    before, after = loaded("import dask.array, distributed"), loaded("import daskphys")
+    assert not {name.split(".")[0] for name in after - before} & NEVER
 
 
 def test_importing_the_package_loads_little_besides_dask():

@@ -163,8 +163,8 @@ def to_device(x: Array, device: Any) -> Array:
 
 def to_numpy(x: Array) -> np.ndarray:
     """`x` as a NumPy array, without a copy where its memory can be shared."""
-    if isinstance(x, np.ndarray):
-        return x
+    if isinstance(x, np.ndarray | np.generic):
+        return np.asarray(x)
     if hasattr(x, "get"):  # CuPy: device to host is an explicit copy
         return np.asarray(x.get())
     return np.from_dlpack(x)

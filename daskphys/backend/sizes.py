@@ -35,7 +35,7 @@ def _line_cost(n: int) -> float:
     if largest**2 <= n or n < 50:
         return cost
     padded = scipy.fft.next_fast_len(2 * n - 1)
-    return min(cost, 3.0 * _line_cost(padded) * padded / n)
+    return float(min(cost, 3.0 * _line_cost(padded) * padded / n))
 
 
 def fft_cost(sizes: Sequence[int]) -> float:

@@ -104,4 +104,5 @@ def _pass(x: np.ndarray, weights: np.ndarray, out: Any) -> np.ndarray:
             product = np.empty_like(out)
         else:
             out += np.multiply(part, weight, out=product)
-    return out
+    result: np.ndarray = out
+    return result

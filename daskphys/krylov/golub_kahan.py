@@ -127,7 +127,8 @@ def _measure(
     residual: Scalars, normal_residual: Scalars, whole: Scalars, operator: Scalars, size: Scalars
 ) -> Scalars:
     solvable = ratio(residual, whole + operator * size)
-    return np.minimum(solvable, ratio(normal_residual, operator * residual))
+    value: Scalars = np.minimum(solvable, ratio(normal_residual, operator * residual))
+    return value
 
 
 def rotation(a: Scalars, b: Scalars) -> tuple[Scalars, Scalars, Scalars]:

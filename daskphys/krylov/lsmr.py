@@ -78,4 +78,5 @@ class _ResidualNorm:
         self.theta, self.rho_d = s_tilde * rhobar, c_tilde * rhobar
         self.beta_d = -s_tilde * self.beta_d + c_tilde * beta_hat
         self.tau = ratio(zeta_old - theta_old * self.tau, rho_tilde)
-        return np.hypot(self.beta_d - ratio(zeta - self.theta * self.tau, self.rho_d), self.beta_dd)
+        value: Scalars = np.hypot(self.beta_d - ratio(zeta - self.theta * self.tau, self.rho_d), self.beta_dd)
+        return value

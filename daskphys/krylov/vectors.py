@@ -31,7 +31,8 @@ def inner(a: Vector, b: Vector, shape: tuple[int, ...]) -> Scalars:
         The shape of the result: that of the leading axes, then ones.
     """
     if _is_many(a):
-        return pairwise_sum(inner(x, y, shape) for x, y in zip(a, b, strict=True))
+        value: Scalars = pairwise_sum(inner(x, y, shape) for x, y in zip(a, b, strict=True))
+        return value
     rows = prod(shape)
     if not isinstance(a, np.ndarray):
         return _inner_of_library(a, b, rows).reshape(shape)
@@ -56,7 +57,8 @@ def _rows(a: np.ndarray, rows: int) -> np.ndarray:
 
 def _sum_of_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     product = np.multiply(a, b, dtype=np.float64)
-    return np.add.reduce(product, axis=-1)
+    array: np.ndarray = np.add.reduce(product, axis=-1)
+    return array
 
 
 def _inner_of_library(a: Any, b: Any, rows: int) -> np.ndarray:
@@ -69,7 +71,8 @@ def _inner_of_library(a: Any, b: Any, rows: int) -> np.ndarray:
 
 def norm(a: Vector, shape: tuple[int, ...]) -> Scalars:
     """‖a‖ of each right-hand side."""
-    return np.sqrt(inner(a, a, shape))
+    value: Scalars = np.sqrt(inner(a, a, shape))
+    return value
 
 
 def fitted(scalars: Scalars, array: Any) -> Any:
@@ -99,7 +102,8 @@ def _added(own: Any, other: Any) -> Any:
 
 def ratio(a: Scalars, b: Scalars) -> Scalars:
     """``a / b``, and 0 where b is 0: a right-hand side that is solved moves no more."""
-    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape)), where=b != 0)
+    value: Scalars = np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape)), where=b != 0)
+    return value
 
 
 def scaled(number: float, a: Vector) -> Vector:

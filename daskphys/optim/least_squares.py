@@ -51,12 +51,12 @@ def cg(
         ``callback(iteration, residual)`` after each iteration, counted from 1, with the relative residual (the
         largest of all problems).  What it raises ends the iteration and comes out here.
     progress : bool
-        Whether to draw a bar on stderr.
+        Whether to draw a bar: tqdm's, a widget in a notebook, or on stderr where tqdm is not installed.
 
     Returns
     -------
     array
-        x, of the kind and the dtype of `y` (complex for a complex operator).  Tensors come back without a gradient.
+        The estimate x, of the kind and the dtype of `y` (complex for a complex operator).  Tensors come back without a gradient.
 
     Raises
     ------
@@ -103,11 +103,47 @@ def lsqr(
 ) -> Any:
     """The minimum of ‖A x − y‖² + lam ‖x‖², by LSQR (Paige and Saunders 1982).
 
-    As `cg`, whose parameters it has, but it does not square the condition number: for ill-conditioned operators.
+    As `cg`, but it does not square the condition number: for ill-conditioned operators.
     One product A and one Aᴴ an iteration, in one round trip to the workers.
 
     It stops when, of [A; √lam I] and [y; 0], ‖r‖ ≤ rtol (‖y‖ + ‖A‖ ‖x‖) or ‖Aᴴr‖ ≤ rtol ‖A‖ ‖r‖; `callback` gets the
     smaller of the two ratios.  From x0 = 0 and with lam = 0 it finds the solution of smallest norm.
+
+    Parameters
+    ----------
+    A : LinearPhysics
+        Any operator: plain, distributed, an adjoint, a product.
+    y : array or Measurements
+        A measurement, of the shape of A x: NumPy, CuPy or torch.
+    lam : float
+        The weight of ‖x‖²: 0 or more.
+    x0 : array, optional
+        Where to start, of the shape of x; by default 0.
+    rtol : float
+        Where it stops, as said above: 0 or more, less than 1.
+    max_iter : int
+        Stops after that many iterations: 1 or more.
+    callback : callable, optional
+        ``callback(iteration, residual)`` after each iteration, as that of `cg`.
+    progress : bool
+        Whether to draw a bar.
+
+    Returns
+    -------
+    array
+        The estimate x, of the kind and the dtype of `y` (complex for a complex operator).
+
+    Raises
+    ------
+    ShapeError, DtypeError, UnsupportedArrayError
+        `y` or `x0` does not fit; Dask arrays have to be computed first.
+    ParameterError
+        `lam`, `rtol`, `max_iter`, `callback` or `progress` is out of its domain; `y` or `x0` has NaN or infinity.
+
+    Warns
+    -----
+    ConvergenceWarning
+        The iteration stopped before its tolerance; the message gives the residual that it reached.
 
     Examples
     --------
@@ -138,6 +174,42 @@ def lsmr(
 
     As `lsqr`, but ‖Aᴴr‖ falls at each iteration, so that it may be stopped early.
 
+    Parameters
+    ----------
+    A : LinearPhysics
+        Any operator: plain, distributed, an adjoint, a product.
+    y : array or Measurements
+        A measurement, of the shape of A x: NumPy, CuPy or torch.
+    lam : float
+        The weight of ‖x‖²: 0 or more.
+    x0 : array, optional
+        Where to start, of the shape of x; by default 0.
+    rtol : float
+        Where it stops, as `lsqr` does: 0 or more, less than 1.
+    max_iter : int
+        Stops after that many iterations: 1 or more.
+    callback : callable, optional
+        ``callback(iteration, residual)`` after each iteration, as that of `cg`.
+    progress : bool
+        Whether to draw a bar.
+
+    Returns
+    -------
+    array
+        The estimate x, of the kind and the dtype of `y` (complex for a complex operator).
+
+    Raises
+    ------
+    ShapeError, DtypeError, UnsupportedArrayError
+        `y` or `x0` does not fit; Dask arrays have to be computed first.
+    ParameterError
+        `lam`, `rtol`, `max_iter`, `callback` or `progress` is out of its domain; `y` or `x0` has NaN or infinity.
+
+    Warns
+    -----
+    ConvergenceWarning
+        The iteration stopped before its tolerance; the message gives the residual that it reached.
+
     Examples
     --------
     >>> import numpy as np
@@ -166,8 +238,43 @@ def tikhonov(
     """(AᴴA + lam I)⁻¹ Aᴴ y: the minimum of ‖A x − y‖² + lam ‖x‖².
 
     In closed form where AᴴA merges (circular blurs): exact to rounding, without an iteration, so that `callback` hears
-    nothing and `x0` is not needed.  Elsewhere by `lsmr`, whose parameters these are.  With lam = 0 it is the solution
-    of smallest norm.
+    nothing and `x0` is not needed.  Elsewhere by `lsmr`.  With lam = 0 it is the solution of smallest norm.
+
+    Parameters
+    ----------
+    A : LinearPhysics
+        Any operator: plain, distributed, an adjoint, a product.
+    y : array or Measurements
+        A measurement, of the shape of A x: NumPy, CuPy or torch.
+    lam : float
+        λ, the weight of ‖x‖²: 0 or more.
+    x0 : array, optional
+        Where to start, of the shape of x; by default 0.
+    rtol : float
+        Where the iteration stops, as `lsqr` does: 0 or more, less than 1.
+    max_iter : int
+        Stops after that many iterations: 1 or more.
+    callback : callable, optional
+        ``callback(iteration, residual)`` after each iteration, as that of `cg`.
+    progress : bool
+        Whether to draw a bar.
+
+    Returns
+    -------
+    array
+        The estimate x, of the kind and the dtype of `y` (complex for a complex operator).
+
+    Raises
+    ------
+    ShapeError, DtypeError, UnsupportedArrayError
+        `y` or `x0` does not fit; Dask arrays have to be computed first.
+    ParameterError
+        `lam`, `rtol`, `max_iter`, `callback` or `progress` is out of its domain; `y` or `x0` has NaN or infinity.
+
+    Warns
+    -----
+    ConvergenceWarning
+        The iteration stopped before its tolerance; the message gives the residual that it reached.
 
     Examples
     --------

@@ -65,7 +65,7 @@ class Problem:
         """The solution, of the kind of `y`."""
         y = self.domain.coerce(y)
         for array in y if isinstance(y, Measurements) else (y,):
-            if hasattr(array, "__dask_graph__"):
+            if doors.is_lazy(array):
                 raise UnsupportedArrayError(
                     f"{self!r} iterates and has no lazy form, got {describe(array)}: give it arrays in memory, as in "
                     f"optim.{self.name}(A, y.compute())"
@@ -122,7 +122,7 @@ class Problem:
         domain = replace(self.physics.domain, owner=f"{self!r}: x0")
         given = domain.coerce(self.x0)
         for array in given if isinstance(given, Measurements) else (given,):
-            if doors.door_of(array) is None or hasattr(array, "__dask_graph__"):
+            if doors.door_of(array) is None or doors.is_lazy(array):
                 raise UnsupportedArrayError(
                     f"{self!r} expected x0 as an array in memory (NumPy, CuPy, torch), got {describe(array)}: convert "
                     f"it first, as in np.asarray(x0, dtype=np.float32)"

@@ -89,4 +89,5 @@ def antialiasing_filter(name: str, factor: int) -> np.ndarray:
     if name not in _PROFILES:
         raise ParameterError(f"there is no filter {name!r} for downsampling: {nearest(str(name), NAMES)}")
     profile = _PROFILES[name](factor)
-    return np.outer(profile, profile) / profile.sum() ** 2
+    array: np.ndarray = np.outer(profile, profile) / profile.sum() ** 2
+    return array

@@ -24,6 +24,16 @@ def block_diagonal(*operators: Any) -> BlockDiagonal:
     It takes and gives `Measurements`, one array an operator (`scipy.sparse.block_diag` and PyLops's `BlockDiag` are the
     same on flat vectors).  Block-diagonal operators among them are laid flat.
 
+    Parameters
+    ----------
+    *operators : LinearPhysics
+        Each takes and gives one array.
+
+    Returns
+    -------
+    BlockDiagonal
+        With one block an operator; `distribute` takes it.
+
     Raises
     ------
     ParameterError
@@ -49,6 +59,16 @@ def hstack(*operators: Any) -> LinearPhysics:
     It takes `Measurements`, one array an operator, and gives one array (`scipy.sparse.hstack` and PyLops's `HStack` are
     the same on flat vectors): the adjoint of ``stack(A.H, B.H, …)``, whose sums it has.
 
+    Parameters
+    ----------
+    *operators : LinearPhysics
+        Each takes one array, and gives one of the shape that the others give.
+
+    Returns
+    -------
+    LinearPhysics
+        The horizontal stack.
+
     Raises
     ------
     ParameterError
@@ -62,7 +82,8 @@ def hstack(*operators: Any) -> LinearPhysics:
     >>> B([np.array([1.0, 2.0]), np.ones(3)]), [a.shape for a in B.A_adjoint(np.ones(2))]
     (array([4., 5.]), [(2,), (3,)])
     """
-    return stack(*(operator.H for operator in _checked("hstack", operators))).H
+    result: LinearPhysics = stack(*(operator.H for operator in _checked("hstack", operators))).H
+    return result
 
 
 def _checked(name: str, operators: tuple[Any, ...]) -> tuple[LinearPhysics, ...]:
@@ -243,7 +264,7 @@ class BlockDiagonal(LinearPhysics):
 
     def norm(self) -> float:
         """The largest singular value, of blocks that have a closed form of it."""
-        return max(self._each(lambda block: block.norm()))
+        return float(max(self._each(lambda block: block.norm())))
 
     @checks_keywords
     def A_dagger(
@@ -257,7 +278,7 @@ class BlockDiagonal(LinearPhysics):
     @checks_keywords
     def compute_sqnorm(self, x_or_shape: Any, rtol: float = 1e-10) -> float:
         shape = self._image_shape(x_or_shape)
-        return max(self._each(lambda block, own: block.compute_sqnorm(own, rtol), shape))
+        return float(max(self._each(lambda block, own: block.compute_sqnorm(own, rtol), shape)))
 
     compute_sqnorm.__doc__ = LinearPhysics.compute_sqnorm.__doc__
 

@@ -134,7 +134,8 @@ class Blur(LinearPhysics):
         return self._resized(shape, 0 if self.padding != "valid" else 1)
 
     def _mend(self, shape: Any) -> str:
-        if len(shape) > self._space and shape[-1] <= 4:  # as Pillow and matplotlib have them
+        # As Pillow and matplotlib have them.
+        if len(shape) > self._space and shape[-1] <= 4 < shape[-self._space - 1]:
             return "channels go before the image's axes, as in np.moveaxis(x, -1, 0)"
         return "crop the kernel or give a larger image"
 

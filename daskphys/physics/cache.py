@@ -56,25 +56,25 @@ class DerivedCache:
                 return self._entries[full][0]
         made = make()
         size = backend.nbytes(made) if backend.is_array(made) else int(made.nbytes)
-        if size > self.max_bytes:
-            return made
         released = []  # what goes is freed after the books are closed: it may own entries itself
         with self._lock:
             if full in self._entries:
                 return self._entries[full][0]
+            if size > self.max_bytes:
+                return made
             if id(owner) not in self._owners:
                 self._owners[id(owner)] = set()
                 weakref.finalize(owner, self._forget, id(owner)).atexit = False
             self._owners[id(owner)].add(key)
+            released += self._evicted(room_for=size)  # before it comes in: `nbytes`, read at any time, is in bounds
             self._entries[full] = (made, size)
             self.nbytes += size
-            released += self._evicted()
         return made
 
-    def _evicted(self) -> list[Any]:
+    def _evicted(self, room_for: int = 0) -> list[Any]:
         """Take out the oldest entries until the rest fits; the caller, who has the lock, frees them after it."""
         taken = []
-        while self.nbytes > self.max_bytes:
+        while self.nbytes + room_for > self.max_bytes:
             (owner_id, old_key), old = self._entries.popitem(last=False)
             self._owners.get(owner_id, set()).discard(old_key)
             self.nbytes -= old[1]

@@ -120,14 +120,16 @@ class Decimation(LinearPhysics):
 
 @value
 class Downsampling(LinearPhysics):
-    """A filter, then every `factor`-th sample: 0, f, 2 f, …
+    """A filter, then of its result every `factor`-th sample, from the first one.
+
+    The samples are 0, f, 2 f, …
 
     Parameters
     ----------
     filter : {"gaussian", "bilinear", "bicubic", "sinc"}, array or None
         By its name (`daskphys.physics.antialias`), or a kernel as `Blur` takes it, or no filter.
     factor : int
-        f.
+        The spacing f of the samples.
     padding : {"circular", "valid", "replicate", "reflect"}
         As that of `Blur`.
     image_shape : (int, int), optional
@@ -241,8 +243,19 @@ class Upsampling(LinearPhysics):
 
     Parameters
     ----------
-    filter, factor, padding, image_shape
-        Those of `Downsampling`; `image_shape` is that of the large image.
+    filter : {"gaussian", "bilinear", "bicubic", "sinc"}, array or None
+        That of the `Downsampling`.
+    factor : int
+        That of the `Downsampling`.
+    padding : {"circular", "valid", "replicate", "reflect"}
+        That of the `Downsampling`.
+    image_shape : (int, int), optional
+        The large image's height and width.  Without it they are multiples of the factor.
+
+    Raises
+    ------
+    ParameterError, ShapeError
+        As `Downsampling`.
 
     Examples
     --------

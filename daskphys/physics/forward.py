@@ -111,6 +111,21 @@ class Forward(Value, abc.ABC):
 
         Of a stack, each sensor gets it.
 
+        Parameters
+        ----------
+        noise_model : NoiseModel or None
+            The model.
+
+        Returns
+        -------
+        Physics
+            An operator of the same class.
+
+        Raises
+        ------
+        ParameterError
+            It is no `NoiseModel`.
+
         Examples
         --------
         >>> from daskphys.physics import Blur, GaussianNoise, gaussian_blur

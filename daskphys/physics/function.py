@@ -84,8 +84,8 @@ class FunctionOperator(LinearPhysics):
         Whether both functions take arrays with any leading axes.
     makes_complex : bool
         Whether both functions give complex numbers, whatever they get.
-    domain_shape, measurement_shape
-        `domain` and `range` by the names of the fields, as `dataclasses.replace` gives them.
+    domain_shape, measurement_shape : tuple of int, optional
+        The shapes `domain` and `range` by the names of the fields, as `dataclasses.replace` gives them.
 
     Raises
     ------
@@ -228,8 +228,12 @@ def _digest(pickled: bytes) -> str:
 
 def _checked(name: str, given: Any, again: Any) -> Shape:
     """The shape that one of its two names gives."""
-    if (given is None) == (again is None):
-        raise ParameterError(f"FunctionOperator expected {name}, a shape, once, got {given!r} and {again!r}")
+    if given is None and again is None:
+        raise ParameterError(
+            f"FunctionOperator expected the shape {name}, got none: say {name}=, as in {name}=(64, 64)"
+        )
+    if given is not None and again is not None:
+        raise ParameterError(f"FunctionOperator expected the shape {name} once, got {given!r} and {again!r}")
     shape = given if again is None else again
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
     if not sizes or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):

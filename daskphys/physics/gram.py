@@ -62,3 +62,9 @@ class GramHooks(GramCost):
 
     def __repr__(self) -> str:
         return f"{self.parent!r}.H @ {self.parent!r}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        how = (
+            "every sensor's A and Aᴴ, and their sum" if self.parent.normal_kind is None else "the merged AᴴA"
+        )
+        return [*super()._rows(), ("each product", how)]

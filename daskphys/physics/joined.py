@@ -20,6 +20,11 @@ class JoinedPhysics(Joined):
     operator of all sensors that a value has; its measurement has the sensor axis in front of the range's other axes.
     `A[i:j]`, blocks on workers, sums over the sensors and all products follow.
 
+    Parameters
+    ----------
+    noise_model : NoiseModel, optional
+        As of every operator; an author adds the parameters of `sensor_fields` and others.
+
     Raises
     ------
     ShapeError
@@ -97,11 +102,13 @@ class JoinedPhysics(Joined):
 
     @property
     def counts(self) -> tuple[int, ...]:
+        """How many sensors each part has."""
         n, step = len(self), self.sensors_a_part
         return tuple(min(step, n - start) for start in range(0, n, step))
 
     @functools.cached_property
     def parts(self) -> StackedPhysics:
+        """The stack of parts, each the operator of the sensors that are evaluated together."""
         return StackedPhysics(
             tuple(self._chosen(range(start, stop))._together() for start, stop in self.bounds)
         )

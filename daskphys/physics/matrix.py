@@ -235,7 +235,7 @@ class MatrixOperator(JoinedPhysics):
     def sensors_a_part(self) -> int:  # type: ignore[override]
         rows, columns = self.matrix.shape
         entries = self.matrix.entries // rows if isinstance(self.matrix, SparseRows) else columns
-        return max(1, min(rows, _PART // max(1, entries)))
+        return int(max(1, min(rows, _PART // max(1, entries))))
 
     def _together(self) -> Rows:
         if doors.is_lazy(self.matrix):

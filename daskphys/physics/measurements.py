@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import collections
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Self, overload
 
-from daskphys import backend, doors
-from daskphys.errors import ShapeError, describe
+from daskphys import backend, doors, markup
+from daskphys.errors import ShapeError, checks_keywords, describe
+
+#: Sensors whose measurements the HTML repr shows.
+_SHOWN = 8
 
 
 class Measurements(Sequence[Any]):
@@ -16,8 +20,13 @@ class Measurements(Sequence[Any]):
 
     Parameters
     ----------
-    arrays
+    arrays : iterable of arrays
         One array for each sensor; their shapes may differ, their kind (NumPy, torch, Dask, …) may not.
+
+    Raises
+    ------
+    ShapeError
+        In arithmetic: the other side has another number of sensors.
 
     Examples
     --------
@@ -70,11 +79,35 @@ class Measurements(Sequence[Any]):
         return sum(backend.nbytes(a) for a in self._arrays)
 
     def map(self, f: Callable[[Any], Any]) -> Measurements:
-        """`f` applied to each array."""
+        """`f` applied to each array.
+
+        Parameters
+        ----------
+        f : callable
+            From an array to an array.
+
+        Returns
+        -------
+        Measurements
+            As many as before.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from daskphys.physics import Measurements
+        >>> Measurements([np.ones((4, 4)), np.ones((6, 6))]).map(lambda a: a[1:-1, 1:-1]).shapes
+        ((2, 2), (4, 4))
+        """
         return Measurements(f(a) for a in self._arrays)
 
     def norm(self) -> Any:
-        """The Euclidean norm over all sensors (a float; of torch and Dask arrays, a scalar of theirs)."""
+        """The Euclidean norm over all sensors.
+
+        Returns
+        -------
+        float or scalar
+            A float; of torch and Dask arrays, a scalar of theirs.
+        """
         if all(backend.is_array(a) for a in self._arrays):
             return math.hypot(*map(backend.norm, self._arrays))
         total = sum((abs(a) ** 2).sum() for a in self._arrays)
@@ -82,6 +115,11 @@ class Measurements(Sequence[Any]):
 
     def stack(self) -> Any:
         """One array with a sensor axis in front, where all shapes agree.
+
+        Returns
+        -------
+        array, shape (sensor, …)
+            Of the measurements' kind.
 
         Raises
         ------
@@ -94,6 +132,26 @@ class Measurements(Sequence[Any]):
                 f"keep them as Measurements, or crop them with .map(f) first"
             )
         return doors.stack(self._arrays)
+
+    @checks_keywords
+    def to_zarr(self, store: Any, *, overwrite: bool = False) -> None:
+        """Write the measurements to disk, for `daskphys.open_measurements`; workers write what is lazy.
+
+        Parameters
+        ----------
+        store : path, URL or Zarr store
+            Where to.  A folder appears when it is complete, or not at all.
+        overwrite : bool
+            Whether to replace an operator or measurements that are there; nothing else is ever replaced.
+
+        Raises
+        ------
+        StoreExistsError
+            There is something, and `overwrite` is False, or it is not of daskphys.
+        StorageError
+            The store cannot be written.
+        """
+        doors.write(self, store, overwrite)
 
     def _zip(self, other: Any, f: Callable[[Any, Any], Any]) -> Measurements:
         if isinstance(other, Measurements | list | tuple):
@@ -144,3 +202,25 @@ class Measurements(Sequence[Any]):
         first = f" {type(self._arrays[0]).__module__.partition('.')[0]}" if self._arrays else ""
         dtype = f" {backend.dtype_name(self._arrays[0])}" if self._arrays else ""
         return f"<Measurements of {len(self)} sensors: {self._summary()}{first}{dtype}>"
+
+    def _repr_html_(self) -> str:
+        """The card of notebooks; arrays that are not in memory are not computed for it."""
+        alike = collections.Counter("×".join(map(str, shape)) or "scalar" for shape in self.shapes)
+        shapes = ", ".join(shape if n == 1 else f"{n} of {shape}" for shape, n in alike.most_common(4))
+        more = ", …" if len(alike) > 4 else ""
+        shown = [(i, a) for i, a in enumerate(self._arrays[:_SHOWN]) if backend.is_array(a) and a.ndim >= 2]
+        rest = (
+            [("not shown", markup.counted(len(self) - _SHOWN, "sensor"))]
+            if len(self) > _SHOWN and shown
+            else []
+        )
+        rows = [("shapes", shapes + more), ("size", markup.bytes_text(self.nbytes)), *rest]
+        return markup.card(repr(self), rows, [_thumbnail(i, a) for i, a in shown if backend.size(a.shape)])
+
+
+def _thumbnail(sensor: int, array: Any) -> tuple[str, Any]:
+    """A caption and a picture of the trailing two axes; of complex numbers the magnitude, over three decades."""
+    plane = backend.to_numpy(array[(0,) * (array.ndim - 2)])
+    if not backend.is_complex(plane):
+        return f"sensor {sensor}", plane
+    return f"sensor {sensor}, log |·|", markup.logarithmic(plane)

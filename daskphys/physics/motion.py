@@ -172,7 +172,8 @@ def _traced(way: np.ndarray) -> np.ndarray:
     if not kernel.any():  # no motion
         kernel[half + 1, half + 1] = 1.0
     kernel = np.maximum(kernel[1:-1, 1:-1], 0.0)
-    return kernel / kernel.sum()
+    array: np.ndarray = kernel / kernel.sum()
+    return array
 
 
 def _crossings(start: float, end: float) -> np.ndarray:

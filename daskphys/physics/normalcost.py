@@ -37,7 +37,7 @@ def toeplitz_nbytes(sizes: tuple[int, ...], whole: bool) -> int:
 def aliased_nbytes(shape: tuple[int, ...], ndim: int, factor: int) -> int:
     """Bytes of one matrix a coarse frequency, in double precision; axes before the last `ndim` are kernels."""
     matrices = factor ** (2 * ndim)
-    return matrices * nbytes((*shape[:-ndim], *half(coarse(shape[-ndim:], factor))), "complex128")
+    return int(matrices * nbytes((*shape[:-ndim], *half(coarse(shape[-ndim:], factor))), "complex128"))
 
 
 def aliased_step(shape: Any, dtype: str, ndim: int, factor: int) -> Cost:

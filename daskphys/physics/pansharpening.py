@@ -62,4 +62,7 @@ def pansharpening(
             f"pansharpening expected a response of one number a channel, got an array of shape {tuple(row.shape)}: for "
             f"other mixtures stack a SpectralResponse and a Downsampling"
         )
-    return stack(SpectralResponse(row[None, ...]), Downsampling(filter, factor, padding, image_shape))
+    operator: StackedPhysics = stack(
+        SpectralResponse(row[None, ...]), Downsampling(filter, factor, padding, image_shape)
+    )
+    return operator

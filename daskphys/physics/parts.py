@@ -159,10 +159,13 @@ class Joined(LinearPhysics):
         return self.parts._normal(shape)
 
     def _weighted_normal(self, shape: Any, weights: Any) -> LinearPhysics:
+        normal: LinearPhysics
         if max(self.counts) == 1:
-            return self.parts._weighted_normal(shape, weights)
-        roots = np.sqrt(checked_weights(self, weights))
-        return (Diagonal(roots[(..., *(None,) * (-self.sensor_axis - 1))]) @ self).normal(shape)
+            normal = self.parts._weighted_normal(shape, weights)
+        else:
+            roots = np.sqrt(checked_weights(self, weights))
+            normal = (Diagonal(roots[(..., *(None,) * (-self.sensor_axis - 1))]) @ self).normal(shape)
+        return normal
 
     def _solve(
         self,

@@ -16,7 +16,7 @@ from daskphys.physics.value import value
 
 @value
 class PhaseRetrieval(Physics):
-    """A(x) = |B x|², entry by entry, for a linear B; real, also of a complex x.
+    """``A(x) = |B x|²``, entry by entry, for a linear B; real, also of a complex x.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class PhaseRetrieval(Physics):
 
     Notes
     -----
-    ``A_vjp(x, v)`` is 2 Bᴴ(v · Bx), and its real part for a real x: the gradient of Σ v |Bx|² with respect to the real and the
+    ``A_vjp(x, v)`` is 2 Bᴴ(v · Bx), and its real part for a real x: the gradient of ``Σ v |Bx|²`` with respect to the real and the
     imaginary part of x.  So ``A_vjp(x, A(x) - y)`` is the gradient of ½ ‖A(x) - y‖², which Wirtinger flow follows.
 
     Source: E. Candès, X. Li and M. Soltanolkotabi, "Phase Retrieval via Wirtinger Flow", IEEE Trans. Inf. Theory 61 (2015);

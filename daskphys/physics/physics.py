@@ -35,6 +35,18 @@ class Physics(Forward):
     A changes the shape or the dtype, ``_range_shape(shape)`` and ``_result_dtype(dtype)``.  Linear ones are
     `LinearPhysics`.
 
+    Parameters
+    ----------
+    noise_model : NoiseModel, optional
+        What ``A(x)`` adds to ``A.A(x)``; every operator has this keyword.  None, the default, adds nothing.
+
+    Raises
+    ------
+    ShapeError, DtypeError, UnsupportedArrayError
+        At a call: the image does not fit.
+    NotLinearError
+        What only linear operators have was asked for: an adjoint, a norm, an inverse, a sum.
+
     Examples
     --------
     >>> import numpy as np
@@ -55,6 +67,41 @@ class Physics(Forward):
     Traceback (most recent call last):
     daskphys.errors.NotLinearError: Gamma(2.0) is not linear and has no H: expected a LinearPhysics, for it has A and A_vjp alone
     """
+
+    @checks_keywords
+    def to_zarr(self, store: Any, *, overwrite: bool = False) -> None:
+        """Write the operator to disk, for `daskphys.open_physics`: arrays in Zarr and JSON, no code.
+
+        The parameters of sensors that are alike become one array with the sensor axis in front, so that each sensor can
+        be read without the others.  Those of a distributed operator come to this process a block of sensors at a time.
+
+        Parameters
+        ----------
+        store : path, URL or Zarr store
+            Where to.  A folder appears when it is complete, or not at all.
+        overwrite : bool
+            Whether to replace an operator or measurements that are there; nothing else is ever replaced.
+
+        Raises
+        ------
+        StoreExistsError
+            There is something, and `overwrite` is False, or it is not of daskphys.
+        StorageError
+            The operator holds a function, or what no file holds; or the store cannot be written.
+        MissingDependencyError
+            The package zarr is not installed.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from daskphys import open_physics
+        >>> from daskphys.physics import Blur, gaussian_blur
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Blur(gaussian_blur(2.0)).to_zarr(f"{folder}/blur.zarr")
+        ...     open_physics(f"{folder}/blur.zarr")
+        Blur(15×15, circular)
+        """
+        doors.write(self, store, overwrite)
 
     @checks_keywords
     def __call__(self, x: Any, *, seed: int | None = None) -> Any:
@@ -87,7 +134,7 @@ class Physics(Forward):
 
         Parameters
         ----------
-        x : array, shape (…, *space)
+        x : array, shape ``(…, *space)``
             An image of float32, float64, complex64 or complex128: NumPy, CuPy, torch or Dask.
 
         Returns
@@ -117,12 +164,41 @@ class Physics(Forward):
         array
             Of the shape and dtype of `x`.  Of a complex x it is ∂/∂Re x + i ∂/∂Im x, the direction of steepest
             ascent, as torch has it.
+
+        Raises
+        ------
+        ShapeError, DtypeError, UnsupportedArrayError
+            `x` or `v` does not fit.
         """
         x, v = self.domain.coerce(x), self.range.coerce(v)
         return doors.apply(Vjp(self), Measurements((x, *v) if isinstance(v, Measurements) else (x, v)))
 
     def range_shape(self, domain_shape: Any) -> Any:
-        """The shape of A x for an image of this shape (for a stack, one shape a sensor)."""
+        """The shape of A x for an image of this shape (for a stack, one shape a sensor).
+
+        Parameters
+        ----------
+        domain_shape : tuple of int or array
+            An image's shape, or an image.
+
+        Returns
+        -------
+        tuple
+            The shape; for a stack a tuple of one a sensor.
+
+        Raises
+        ------
+        ShapeError
+            The operator takes no image of this shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from daskphys.physics import Blur, stack
+        >>> B = Blur(np.ones((3, 5)) / 15, padding="valid")
+        >>> B.range_shape((32, 32)), stack(B, B).range_shape((32, 32))
+        ((30, 28), ((30, 28), (30, 28)))
+        """
         return self._range_shape(self.domain.shape(domain_shape))
 
     def _image_shape(self, x_or_shape: Any) -> Any:

@@ -58,7 +58,8 @@ class Product(Forward):
         return super()._noise_models or (() if isinstance(self.range, Images) else self.left._noise_models)
 
     def _noised(self, x: Any, noise: Noise) -> Measurements:
-        return self.left._noised(self.right._forward(x), noise)
+        y: Measurements = self.left._noised(self.right._forward(x), noise)
+        return y
 
     @property
     def _measured(self) -> Any:

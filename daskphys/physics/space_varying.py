@@ -153,7 +153,7 @@ class SpaceVaryingBlur(LinearPhysics):
 
     @property
     def domain_ndim(self) -> int:  # type: ignore[override]
-        return max(self.filters.ndim, self.multipliers.ndim) - 1
+        return int(max(self.filters.ndim, self.multipliers.ndim) - 1)
 
     def _range_shape(self, shape: Any) -> Any:
         sizes = tuple(self.multipliers.shape[-self.ndim :])
@@ -243,4 +243,5 @@ class SpaceVaryingBlur(LinearPhysics):
 def _hats(k: int, n: int) -> np.ndarray:
     """The weights of k equal cells at n pixels: linear between the middles of cells, constant beyond them."""
     at = (np.arange(n) + 0.5) * k / n - 0.5
-    return np.clip(1 - np.abs(np.clip(at, 0, k - 1) - np.arange(k)[:, None]), 0, None)
+    array: np.ndarray = np.clip(1 - np.abs(np.clip(at, 0, k - 1) - np.arange(k)[:, None]), 0, None)
+    return array

@@ -82,14 +82,16 @@ class Sensors:
 
     @property
     def ndim(self) -> int:
-        return max(space.ndim for space in self.spaces)
+        return int(max(space.ndim for space in self.spaces))
 
     def coerce(self, y: Any) -> Measurements:
-        """A sequence of arrays as `Measurements` of the right count."""
+        """A sequence of arrays, or what holds them all in a library, as `Measurements` of the right count."""
+        y = doors.parted(y, self.owner)
         if not isinstance(y, list | tuple | Measurements):
+            along = getattr(y, "shape", ())[:1] == (len(self.spaces),)
             raise ShapeError(
                 f"{self.owner!r} expected measurements of {len(self.spaces)} sensors (Measurements or a list of "
-                f"arrays), got one {describe(y)}: give one array a sensor"
+                f"arrays), got one {describe(y)}: give one array a sensor{', as in list(y)' if along else ''}"
             )
         if len(y) != len(self.spaces):
             raise ShapeError(
@@ -113,7 +115,7 @@ class Sensors:
 
     def lead(self, shapes: tuple[Shape, ...]) -> int:
         """How many axes lead in every sensor's array."""
-        return min(space.lead(s) for space, s in zip(self.spaces, shapes, strict=True))
+        return int(min(space.lead(s) for space, s in zip(self.spaces, shapes, strict=True)))
 
     def check(self, y: Measurements) -> Measurements:
         """`y` with each sensor's array checked."""
@@ -198,7 +200,7 @@ def check_alike(operators: tuple[Any, ...]) -> None:
         )
 
 
-def of_reals(space: Any, real: bool) -> Any:
+def of_reals(space: Images | Sensors, real: bool) -> Images | Sensors:
     """A space of images as one of real images alone, or of any."""
     return replace(space, real=real) if isinstance(space, Images) else space
 

@@ -35,6 +35,16 @@ def stack(*operators: Any) -> Any:
     Stacks among them are laid flat, so that there is one sensor axis.  It is a `StackedPhysics` where all are linear,
     else a `NonlinearStack`.
 
+    Parameters
+    ----------
+    *operators : Physics
+        The sensors, with one domain; a list is unpacked, as in ``stack(*operators)``.
+
+    Returns
+    -------
+    StackedPhysics or NonlinearStack
+        It is as long as there are sensors, and gives them by index and slice.
+
     Raises
     ------
     ParameterError
@@ -63,10 +73,16 @@ def stack(*operators: Any) -> Any:
     return stacked(tuple(flat))
 
 
-def stacked(sensors: tuple[Any, ...]) -> Any:
+def stacked(sensors: Any) -> Any:
     """The stack of `sensors`, of the kind that they make it."""
-    linear = all(isinstance(sensor, LinearPhysics) for sensor in sensors)
+    linear = all(isinstance(sensor, LinearPhysics) for sensor in kinds(sensors))
     return StackedPhysics(sensors) if linear else NonlinearStack(sensors)
+
+
+def kinds(sensors: Any) -> tuple[Any, ...]:
+    """Sensors that tell of all: of those that are read when they are asked for, one of each kind."""
+    of_each: tuple[Any, ...] = getattr(sensors, "kinds", sensors)
+    return of_each
 
 
 @value
@@ -75,13 +91,39 @@ class StackedPhysics(Stacked, LinearPhysics):
 
     A x is `Measurements`: one array a sensor, of any shapes.  Sums over sensors follow the one canonical
     order of `daskphys.pairwise`, so that their bits do not depend on how the sensors are cut into blocks.
+
+    Parameters
+    ----------
+    sensors : tuple of LinearPhysics
+        One operator a sensor.
+
+    Raises
+    ------
+    ParameterError
+        No sensors, or a noise model of the whole: each sensor has its own.
+    DtypeError
+        Sensors of real images alone beside others.
+    ShapeError
+        At a call: an image that a sensor refuses, or measurements that do not belong to one image.
+    SensorError
+        At a call: a sensor failed; the message gives its index and operator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Blur, Downsampling, gaussian_blur, stack
+    >>> A = stack(Blur(gaussian_blur(1.0)), Downsampling("bilinear", factor=2))
+    >>> A(np.ones((32, 32))).shapes
+    ((32, 32), (16, 16))
+    >>> A[0], len(A), A.H
+    (Blur(9×9, circular), 2, StackedPhysics(2 sensors: Blur(9×9, circular), Downsampling(4×4, every 2., circular)).H)
     """
 
     sensors: tuple[LinearPhysics, ...]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_alike(self.sensors)
+        check_alike(kinds(self.sensors))
 
     def _of(self, sensors: tuple[Any, ...]) -> Any:
         return stacked(sensors)
@@ -112,7 +154,7 @@ class StackedPhysics(Stacked, LinearPhysics):
 
     @functools.cached_property
     def of_real_images(self) -> bool:
-        return self[0].of_real_images  # `check_alike`: and all others
+        return bool(self[0].of_real_images)  # `check_alike`: and all others
 
     # -- products ------------------------------------------------------------------------------------------
 
@@ -151,6 +193,26 @@ class NonlinearStack(Stacked):
     """The stack [A_1; …; A_N] of operators with one domain that are not all linear, made by `stack`.
 
     A(x) is `Measurements`; ``A_vjp(x, v)`` is the sum of the sensors', in the canonical order of `daskphys.pairwise`.
+
+    Parameters
+    ----------
+    sensors : tuple of Physics
+        One operator a sensor, linear or not.
+
+    Raises
+    ------
+    ParameterError
+        No sensors, or a noise model of the whole: each sensor has its own.
+    NotLinearError
+        What only linear operators have was asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Blur, Identity, PhaseRetrieval, gaussian_blur, stack
+    >>> A = stack(PhaseRetrieval(Blur(gaussian_blur(1.0))), Identity())
+    >>> A(2 * np.ones((16, 16)))[0].round(6).max(), A[1]
+    (np.float64(4.0), Identity(1.0))
     """
 
     sensors: tuple[Any, ...]

@@ -66,7 +66,7 @@ class Stacked(Physics):
 
     @functools.cached_property
     def domain_ndim(self) -> int:  # type: ignore[override]
-        return max(s.domain.ndim for s in self)
+        return int(max(s.domain.ndim for s in self))
 
     @functools.cached_property
     def _spaces(self) -> tuple[Any, ...]:
@@ -94,7 +94,8 @@ class Stacked(Physics):
 
     @functools.cached_property
     def _shared(self) -> Transform:
-        return functools.reduce(lambda a, b: a.join(b), (s.transform for s in self.sensors))
+        joined: Transform = functools.reduce(lambda a, b: a.join(b), (s.transform for s in self.sensors))
+        return joined
 
     @property
     def transform(self) -> Transform:

@@ -19,7 +19,43 @@ C = TypeVar("C", bound=type)
 
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(dataclasses.field,))
 def value(cls: C) -> C:
-    """Class decorator: a frozen dataclass whose unknown keywords get an error with the nearest name."""
+    """Class decorator of operators and noise models: a frozen dataclass that is equal, hashed and sent by content.
+
+    Arrays among the fields are made read-only (copied where somebody else may write to them), lists become tuples, and an unknown
+    keyword is an error that gives the nearest name.
+
+    Parameters
+    ----------
+    cls : type
+        A subclass of `LinearPhysics`, `Physics` or `NoiseModel`, with annotated fields as of a dataclass.
+
+    Returns
+    -------
+    type
+        The same class as a frozen dataclass.
+
+    Raises
+    ------
+    UnknownKeywordError
+        When the class is called with a keyword that is no field.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import LinearPhysics, value
+    >>> @value
+    ... class Gain(LinearPhysics):
+    ...     factor: float = 1.0
+    ...     def _forward(self, x):
+    ...         return self.factor * x
+    ...     def _adjoint(self, y, shape):
+    ...         return self.factor * y
+    >>> Gain(2.0) == Gain(factor=2.0), Gain(2.0)(np.ones(2))
+    (True, array([2., 2.]))
+    >>> Gain(facto=2.0)
+    Traceback (most recent call last):
+    daskphys.errors.UnknownKeywordError: Gain() has no keyword 'facto': did you mean 'factor'? known: 'factor', 'noise_model'
+    """
     made: Any = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
     init = made.__init__
 
@@ -81,6 +117,12 @@ class Value:
         for array in self._arrays():
             backend.lock(array)
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self  # immutable; and what is bound to a cluster stays that, in a copy of the network that holds it
+
     def _arrays(self) -> Iterator[Any]:
         for field in self._fields().values():
             for item in field if isinstance(field, tuple) else (field,):
@@ -96,7 +138,25 @@ class Value:
         return sum(backend.nbytes(a) for a in unique.values())
 
     def to(self, device: Any) -> Self:
-        """The same value with its arrays on `device` (``"cpu"``, ``"cuda"``, ``"cuda:1"``, a torch device)."""
+        """The same value with its arrays on a device.
+
+        Parameters
+        ----------
+        device : str or torch.device
+            ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …
+
+        Returns
+        -------
+        Value
+            Itself where its arrays are there already.
+
+        Raises
+        ------
+        MissingDependencyError
+            CuPy is not installed.
+        DeviceError
+            The machine has no such device.
+        """
         name = backend.parse_device(device)
         if all(backend.device_of(array) == name for array in self._arrays()):
             return self
@@ -129,6 +189,8 @@ def _kind(cls: Any) -> str:
 def _key(item: Any) -> Any:
     if isinstance(item, Value):
         return item._content()
+    if isinstance(item, np.generic):  # a number of NumPy's is that number
+        return item.item()
     return backend.digest(item) if backend.is_array(item) else plain_key(item, _key)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -63,7 +62,7 @@ def dtypes(p: Probe) -> None:
 def values(p: Probe) -> None:
     """operators are equal, hash, tokenise and pickle by content"""
     given = p.cotangents()
-    for twin in (copy.deepcopy(p.A), pickle.loads(pickle.dumps(p.A))):
+    for twin in (content.copied(p.A), pickle.loads(pickle.dumps(p.A))):
         require(twin, p.A, "a copy is")
         require((hash(twin), tokenize(twin), repr(twin)), (hash(p.A), tokenize(p.A), repr(p.A)), "it has")
         same_bits(twin.A(given[0]), p.A.A(given[0]))

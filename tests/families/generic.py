@@ -12,7 +12,7 @@ _TALL, _WIDE = (
     _rng.standard_normal((9, 6)),
     _rng.standard_normal((4, 12)) + 1j * _rng.standard_normal((4, 12)),
 )
-_SPARSE = scipy.sparse.random_array((7, 12), density=0.4, rng=1)
+_SPARSE = scipy.sparse.coo_array(_rng.standard_normal((7, 12)) * (_rng.random((7, 12)) < 0.4))
 
 
 def _halved(x):  # in a batch too

@@ -1,5 +1,7 @@
 """cg, lsqr, lsmr and tikhonov on operators, against dense solutions."""
 
+import sys
+import threading
 import warnings
 
 import array_api_strict
@@ -249,6 +251,25 @@ def test_what_a_callback_raises_comes_out(solve, rng):
     assert heard == [1, 2]
 
 
+@pytest.fixture
+def without_tqdm(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+
+
+@pytest.mark.parametrize("solve", SOLVERS)
+def test_tqdms_bar_fills_up(solve, rng, capsys):
+    before = set(threading.enumerate())
+    solve(MIXED, measurement(MIXED, rng), progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, *_, last = [line for line in err.replace("\n", "\r").split("\r") if line.strip()]
+    assert first.startswith(f"  0%|{' ' * 20}| {solve.__name__}: iteration 1, residual")
+    assert last.startswith(f"100%|{'█' * 20}| {solve.__name__}: iteration")
+    assert err.endswith("\n")
+    assert set(threading.enumerate()) <= before  # tqdm's watchman among them
+
+
+@pytest.mark.usefixtures("without_tqdm")
 @pytest.mark.parametrize("solve", SOLVERS)
 def test_the_bar_fills_up(solve, rng, capsys):
     solve(MIXED, measurement(MIXED, rng), progress=True)
@@ -260,7 +281,10 @@ def test_the_bar_fills_up(solve, rng, capsys):
     assert err.endswith("\n")
 
 
-def test_the_bar_ends_its_line_when_the_iteration_is_interrupted(rng, capsys):
+@pytest.mark.parametrize("module", ["tqdm.auto", "tqdm.none"])
+def test_the_bar_ends_its_line_when_the_iteration_is_interrupted(module, rng, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+
     def stop(iteration, residual):
         raise KeyboardInterrupt
 

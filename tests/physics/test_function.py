@@ -162,7 +162,7 @@ def test_what_a_function_gives_is_looked_at(forward, error, parts):
     [
         (lambda: FunctionOperator(1, len, 3, 3), ParameterError, ("forward as a function", "int")),
         (lambda: FunctionOperator(len, None, 3, 3), ParameterError, ("adjoint as a function", "NoneType")),
-        (lambda: FunctionOperator(len, len, 3), ParameterError, ("range, a shape",)),
+        (lambda: FunctionOperator(len, len, 3), ParameterError, ("the shape range", "say range=")),
         (lambda: FunctionOperator(len, len, (), 3), ShapeError, ("domain", "()")),
         (lambda: FunctionOperator(len, len, 3, (3, 0)), ShapeError, ("range", "(3, 0)")),
         (lambda: FunctionOperator(len, len, 3, 2.5), ShapeError, ("range", "2.5")),

@@ -28,6 +28,22 @@ def test_equal_by_content():
     assert len({Blur(K), Blur(K.copy()), Blur(K, "valid")}) == 2
 
 
+def test_numbers_of_numpy_are_numbers():
+    @value
+    class Gain(LinearPhysics):
+        factor: complex
+
+        def _forward(self, x):
+            return self.factor * x
+
+        def _adjoint(self, y, shape):
+            return self.factor * y
+
+    for number in (np.float32(2.5), np.float64(2.5), np.complex64(2.5)):
+        assert Gain(number) == Gain(2.5)
+        assert hash(Gain(number)) == hash(Gain(2.5))
+
+
 def test_derived_operators_are_equal_by_content():
     A, B = Blur(K), Blur(K.copy())
     for make in (

@@ -40,7 +40,8 @@ def birdcage_maps(
 
     Returns
     -------
-    array, shape (coils, *shape)
+    array, shape ``(coils, *shape)``
+        One map a coil.
 
     Raises
     ------

@@ -35,7 +35,7 @@ def radial_density(points: Any, image_shape: tuple[int, ...]) -> np.ndarray:
     Returns
     -------
     array of float64, shape (spokes, samples)
-        In 2-D N |k| Δk π / spokes, for N pixels; the centre's disc of radius Δk/2 is shared by the spokes.
+        In 2-D ``N |k| Δk π / spokes``, for N pixels; the centre's disc of radius Δk/2 is shared by the spokes.
 
     Raises
     ------
@@ -72,7 +72,8 @@ def radial_density(points: Any, image_shape: tuple[int, ...]) -> np.ndarray:
     half = step.flat[0] / 2
     shell = (r + half) ** ndim - np.clip(r - half, 0, None) ** ndim
     share = np.where(r < half, 1.0, 0.5)  # a spoke crosses each shell twice, and the centre once
-    return backend.size(image_shape) * _BALL[ndim] * share * shell / len(k)
+    array: np.ndarray = backend.size(image_shape) * _BALL[ndim] * share * shell / len(k)
+    return array
 
 
 @checks_keywords
@@ -91,8 +92,17 @@ def pipe_menon(points: Any, image_shape: tuple[int, ...], iterations: int = 10) 
     Returns
     -------
     array of float64, shape of `points` without its last axis
-        w ← w / (F T Fᴴ w), where the window T falls linearly from 1 in the middle to 0 at the field of view's
+        The fixed point of w ← w / (F T Fᴴ w), where the window T falls linearly from 1 in the middle to 0 at the field of view's
         distance, so that F T Fᴴ is the convolution with Fejér's kernel, which is nowhere negative.
+
+    Raises
+    ------
+    ParameterError
+        No iteration; NaN or infinite points.
+    ShapeError
+        An image shape that is not of positive integers, or has another number of axes than the points.
+    MissingDependencyError
+        finufft is not installed.
 
     References
     ----------

@@ -37,6 +37,7 @@ def equispaced_mask(
     Returns
     -------
     bool array of `shape`
+        True where it is sampled.
 
     Raises
     ------
@@ -86,6 +87,7 @@ def uniform_mask(
     Returns
     -------
     bool array of `shape`
+        True where it is sampled.
 
     Raises
     ------
@@ -112,18 +114,27 @@ def variable_density_mask(
     seed: int = 0,
     decay: float = 2.0,
 ) -> np.ndarray:
-    """Random lines or points, the more likely the lower their frequency: as ``(1 − |k|)^decay``, |k| = 1 at the border.
+    """Random lines or points, the more likely the lower their frequency: as ``(1 − |k|)^decay``, ``|k| = 1`` at the border.
 
     Parameters
     ----------
-    shape, acceleration, calibration, lines, seed
-        As those of `uniform_mask`.
+    shape : tuple of int
+        As that of `uniform_mask`.
+    acceleration : float
+        As that of `uniform_mask`.
+    calibration : int or tuple of int
+        As that of `uniform_mask`.
+    lines : bool
+        Lines, or points.
+    seed : int
+        The same seed gives the same mask.
     decay : float
         How fast the density falls; 0 is uniform.
 
     Returns
     -------
     bool array of `shape`
+        True where it is sampled.
 
     Raises
     ------

@@ -94,6 +94,9 @@ class CoilEncoding(CoilShapes):
     def _of(self, array: Any, coil: int) -> Any:
         return array[(..., coil, *(slice(None),) * self.ndim)]
 
+    def _summary(self) -> str:
+        return f"{counted(self._coils, 'coil')}, {sampled(self.mask)}"
+
     def _map(self, coil: int, image: Any) -> Any:
         kind = backend.dtype_name(image)
         wide = backend.complex_name(kind) if backend.is_complex(self.maps) else backend.real_name(kind)

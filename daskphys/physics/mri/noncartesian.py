@@ -139,4 +139,5 @@ class NonCartesianMRI(JoinedPhysics):
 
     def _thumbnails(self) -> list[tuple[str, Any]]:
         coils = [] if doors.is_lazy(self.maps) else self._coils._thumbnails()
-        return self.trajectory._thumbnails() + coils
+        result: list[tuple[str, Any]] = self.trajectory._thumbnails() + coils
+        return result

@@ -46,6 +46,7 @@ def poisson_disc_mask(
     Returns
     -------
     bool array of `shape`
+        True where it is sampled.
 
     Raises
     ------

@@ -38,6 +38,11 @@ def radial(spokes: int, samples: int, angles: Literal["golden", "uniform"] = "go
     array of float64, shape (spokes, samples, 2)
         In cycles a sample, along the image's height and width.
 
+    Raises
+    ------
+    ParameterError
+        A number that is no integer of at least 1; unknown angles.
+
     References
     ----------
     S. Winkelmann et al., "An optimal radial profile order based on the golden ratio for time-resolved MRI", IEEE Trans.
@@ -53,7 +58,8 @@ def radial(spokes: int, samples: int, angles: Literal["golden", "uniform"] = "go
     if angles not in ("golden", "uniform"):
         raise ParameterError(f"radial expected angles 'golden' or 'uniform', got {angles!r}")
     theta = np.arange(spokes) * (GOLDEN if angles == "golden" else math.pi / spokes)
-    return _along(samples)[:, None] * np.stack([np.sin(theta), np.cos(theta)], -1)[:, None, :]
+    array: np.ndarray = _along(samples)[:, None] * np.stack([np.sin(theta), np.cos(theta)], -1)[:, None, :]
+    return array
 
 
 @checks_keywords
@@ -74,6 +80,11 @@ def spiral(interleaves: int, samples: int, turns: float) -> np.ndarray:
     -------
     array of float64, shape (interleaves, samples, 2)
         In cycles a sample, along the image's height and width.
+
+    Raises
+    ------
+    ParameterError
+        A number that is no integer of at least 1; turns that are not positive and finite.
 
     Examples
     --------
@@ -105,10 +116,23 @@ def kooshball(spokes: int, samples: int) -> np.ndarray:
     array of float64, shape (spokes, samples, 3)
         In cycles a sample, along the image's depth, height and width.
 
+    Raises
+    ------
+    ParameterError
+        A number that is no integer of at least 1.
+
     References
     ----------
     R. W. Chan, E. A. Ramsay, C. H. Cunningham and D. B. Plewes, "Temporal stability of adaptive 3D radial MRI using
     multidimensional golden means", Magn. Reson. Med. 61 (2009).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics.mri import kooshball
+    >>> k = kooshball(100, 32)
+    >>> k.shape, float(np.linalg.norm(k, axis=-1).max().round(12))
+    ((100, 32, 3), 0.5)
     """
     check_counts("kooshball", spokes=spokes, samples=samples)
     up, turn = (np.arange(spokes) * mean % 1.0 for mean in _MEANS)
@@ -116,7 +140,8 @@ def kooshball(spokes: int, samples: int) -> np.ndarray:
     direction = np.stack(
         [up, across * np.sin(2 * math.pi * turn), across * np.cos(2 * math.pi * turn)], axis=-1
     )
-    return _along(samples)[:, None] * direction[:, None, :]
+    array: np.ndarray = _along(samples)[:, None] * direction[:, None, :]
+    return array
 
 
 @checks_keywords
@@ -129,13 +154,27 @@ def stack_of_stars(
     ----------
     partitions : int
         How many planes, from −1/2 cycle a sample of the depth in steps of 1/partitions.
-    spokes, samples, angles
+    spokes, samples : int
         As those of `radial`, for each plane.
+    angles : {"golden", "uniform"}
+        As those of `radial`; all planes have the same.
 
     Returns
     -------
     array of float64, shape (partitions, spokes, samples, 3)
         In cycles a sample, along the image's depth, height and width.
+
+    Raises
+    ------
+    ParameterError
+        As `radial`; partitions that are no integer of at least 1.
+
+    Examples
+    --------
+    >>> from daskphys.physics.mri import stack_of_stars
+    >>> k = stack_of_stars(4, 8, 16)
+    >>> k.shape, k[:, 0, 0, 0]
+    ((4, 8, 16, 3), array([-0.5 , -0.25,  0.  ,  0.25]))
     """
     check_counts("stack_of_stars", partitions=partitions)
     plane = radial(spokes, samples, angles)

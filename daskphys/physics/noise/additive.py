@@ -64,6 +64,15 @@ class ComplexGaussianNoise(NoiseModel):
     -----
     This σ is what a receiver's channels have, and what noise calibration of magnetic resonance data reports;
     `numpy.random` has no complex normal, and that of ``torch.randn`` has σ² = ½.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import MRI, ComplexGaussianNoise
+    >>> A = MRI(np.ones((64, 64), bool), noise_model=ComplexGaussianNoise(0.1))
+    >>> noise = A(np.zeros((64, 64), complex), seed=1)
+    >>> round(float(noise.real.std()), 2), round(float(noise.imag.std()), 2)
+    (0.1, 0.1)
     """
 
     sigma: float = 0.1
@@ -92,6 +101,14 @@ class UniformNoise(NoiseModel):
     ------
     ParameterError
         `a` is negative or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Identity, UniformNoise
+    >>> y = Identity(noise_model=UniformNoise(0.5))(np.zeros(10_000), seed=1)
+    >>> bool(abs(y).max() <= 0.5), round(float(y.var()), 2)
+    (True, 0.08)
     """
 
     a: float = 0.1
@@ -105,7 +122,7 @@ class UniformNoise(NoiseModel):
 
 @value
 class LaplaceNoise(NoiseModel):
-    """y = z + ε with ε of density exp(-|ε|/b) / 2b, for real measurements z.
+    """y = z + ε with ε of density ``exp(-|ε|/b) / 2b``, for real measurements z.
 
     Parameters
     ----------
@@ -118,6 +135,14 @@ class LaplaceNoise(NoiseModel):
     ------
     ParameterError
         `b` is negative or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Identity, LaplaceNoise
+    >>> y = Identity(noise_model=LaplaceNoise(0.5))(np.zeros(40_000), seed=1)
+    >>> round(float(y.var()), 1)
+    0.5
     """
 
     b: float = 0.1

@@ -27,6 +27,14 @@ class SaltPepperNoise(NoiseModel):
     ------
     ParameterError
         `p` or `s` is no probability, or their sum is above 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Identity, SaltPepperNoise
+    >>> y = Identity(noise_model=SaltPepperNoise(p=0.1, s=0.2))(np.full(10_000, 0.5), seed=1)
+    >>> [round(float(np.mean(y == level)), 2) for level in (0.0, 0.5, 1.0)]
+    [0.1, 0.7, 0.2]
     """
 
     p: float = 0.025

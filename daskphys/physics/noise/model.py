@@ -30,6 +30,28 @@ class NoiseModel(Value, abc.ABC):
     seed : int, optional
         With a seed every call gives the same noise.  Without one, and without one of the call or of a
         `DistributedContext`, every call draws anew.
+
+    Raises
+    ------
+    ParameterError
+        `seed` is no integer from 0 on; at a call: the model has no hook.
+    ShapeError
+        At a call: the hook gives another shape than it was asked for.
+    DtypeError
+        At a call: complex measurements of a model for real ones, or the other way round.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Identity, NoiseModel, value
+    >>> @value
+    ... class Dither(NoiseModel):  # plus or minus half a step
+    ...     step: float = 1.0
+    ...     def _drawn(self, rng, shape):
+    ...         return self.step * (rng.integers(0, 2, shape) - 0.5)
+    >>> y = Identity(noise_model=Dither(0.5))(np.zeros(1000), seed=0)
+    >>> sorted({float(value) for value in y})
+    [-0.25, 0.25]
     """
 
     seed: int | None = dataclasses.field(default=None, kw_only=True)

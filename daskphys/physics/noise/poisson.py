@@ -38,7 +38,8 @@ class CountedNoise(NoiseModel):
             )
 
     def _counts(self, rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
-        return rng.poisson(np.maximum(y, 0.0) / self.gain).astype(np.float64)
+        array: np.ndarray = rng.poisson(np.maximum(y, 0.0) / self.gain).astype(np.float64)
+        return array
 
 
 @value
@@ -106,6 +107,15 @@ class PoissonGaussianNoise(CountedNoise):
     ------
     ParameterError
         As of `PoissonNoise`; `sigma` is negative or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics import Identity, PoissonGaussianNoise
+    >>> A = Identity(noise_model=PoissonGaussianNoise(gain=0.5, sigma=1.0, seed=0))
+    >>> y = A(np.full((200, 200), 4.0))
+    >>> round(float(y.mean()), 1), round(float(y.var()), 1)
+    (4.0, 3.0)
     """
 
     gain: float = 1.0

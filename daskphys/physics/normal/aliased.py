@@ -32,13 +32,13 @@ class AliasedMultiplier(HeldArray):
 
     Parameters
     ----------
-    blocks : array, shape (…, fᵈ, fᵈ, *coarse[:-1], coarse[-1] // 2 + 1), complex128
+    blocks : array, shape ``(…, fᵈ, fᵈ, *coarse[:-1], coarse[-1] // 2 + 1)``, complex128
         The Hermitian matrices, in the half spectrum of images of ``coarse = sizes / f``, for the components
         ``x[a₁::f, …, a_d::f]`` with the last index first; leading axes are the image's too, or of length 1.
     sizes : tuple of int
         The image's spatial shape, multiples of f.
     factor : int
-        f, at least 2.
+        The spacing f of the samples, at least 2.
 
     Raises
     ------
@@ -110,7 +110,7 @@ class AliasedMultiplier(HeldArray):
 
     @property
     def domain_ndim(self) -> int:  # type: ignore[override]
-        return max(len(self.sizes), self.blocks.ndim - 2)
+        return int(max(len(self.sizes), self.blocks.ndim - 2))
 
     @property
     def transform(self) -> Polyphase:

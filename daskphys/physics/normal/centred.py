@@ -9,7 +9,7 @@ from daskphys.errors import ShapeError
 from daskphys.physics.cache import derived
 from daskphys.physics.centred import CentredFFT
 from daskphys.physics.cost import Cost, fft_flops, nbytes
-from daskphys.physics.normal import half
+from daskphys.physics.normal import half, pictures
 from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.multiplier import FourierMultiplier
 from daskphys.physics.normal.spectral import Spectral, fft_rounding_units
@@ -25,7 +25,7 @@ class CentredMultiplier(Spectral):
 
     Parameters
     ----------
-    multiplier : array, shape (…, *sizes), float64 or complex128
+    multiplier : array, shape ``(…, *sizes)``, float64 or complex128
         One entry a frequency, frequency zero at ``n // 2`` of each axis; leading axes are the image's too, or of length 1.
         Real for a self-adjoint operator.
     ndim : int
@@ -140,6 +140,9 @@ class CentredMultiplier(Spectral):
         """The kernel's entry at lag 0, one for all pixels: the mean of all entries."""
         xp, axes = backend.namespace(self.multiplier), tuple(range(-self.ndim, 0))
         return xp.mean(self.multiplier, axis=axes, keepdims=True)
+
+    def _thumbnails(self) -> list[tuple[str, Any]]:
+        return pictures.of_frequencies(self.multiplier, self.sizes, centred=True)
 
     def _summary(self) -> str:
         return "×".join(map(str, self.multiplier.shape)) + f", ndim={self.ndim}"

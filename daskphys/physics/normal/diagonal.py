@@ -7,6 +7,7 @@ from typing import Any
 from daskphys import backend
 from daskphys.errors import ShapeError
 from daskphys.physics.cost import Cost, nbytes
+from daskphys.physics.normal import pictures
 from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.spectral import Spectral
 from daskphys.physics.normal.sums import NormalValue
@@ -105,3 +106,6 @@ class Diagonal(Spectral):
     def diagonal(self) -> Any:
         """The entries."""
         return self.entries
+
+    def _thumbnails(self) -> list[tuple[str, Any]]:
+        return pictures.of_pixels(self.entries)

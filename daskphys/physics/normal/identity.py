@@ -26,6 +26,7 @@ class Identity(NormalValue):
     Parameters
     ----------
     factor : float
+        The factor, finite and real.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from daskphys import backend
 from daskphys.errors import ParameterError, ShapeError
 from daskphys.physics.convolution import Convolution
 from daskphys.physics.cost import Cost, fft_flops, nbytes
-from daskphys.physics.normal import half
+from daskphys.physics.normal import half, pictures
 from daskphys.physics.normal.half import HERMITIAN
 from daskphys.physics.normal.identity import Identity
 from daskphys.physics.normal.spectral import Spectral, fft_rounding_units, power
@@ -25,7 +25,7 @@ class FourierMultiplier(Spectral):
 
     Parameters
     ----------
-    multiplier : array, shape (…, *sizes[:-1], sizes[-1] // 2 + 1), float64 or complex128
+    multiplier : array, shape ``(…, *sizes[:-1], sizes[-1] // 2 + 1)``, float64 or complex128
         The half spectrum, in the layout of `scipy.fft.rfftn`; leading axes are the image's too, or of length 1.
         Real for a self-adjoint operator.
     sizes : tuple of int
@@ -75,7 +75,7 @@ class FourierMultiplier(Spectral):
 
     @property
     def domain_ndim(self) -> int:  # type: ignore[override]
-        return max(len(self.sizes), self.multiplier.ndim)
+        return int(max(len(self.sizes), self.multiplier.ndim))
 
     @property
     def transform(self) -> Transform:
@@ -130,6 +130,9 @@ class FourierMultiplier(Spectral):
     def diagonal(self) -> Any:
         """The kernel's entry at lag 0, one for all pixels: the mean of the whole spectrum."""
         return half.mean(self.multiplier, self.sizes)
+
+    def _thumbnails(self) -> list[tuple[str, Any]]:
+        return pictures.of_frequencies(self.multiplier, self.sizes, centred=False)
 
     def _summary(self) -> str:
         return "×".join(map(str, self.sizes))

@@ -19,6 +19,25 @@ class NormalValue(LinearPhysics):
 
     ``+`` gives one value: terms of one kind add, a multiple of the identity goes into any other term, and
     unlike terms stand side by side in a `NormalSum`.
+
+    Parameters
+    ----------
+    noise_model : NoiseModel, optional
+        As of every operator.
+
+    Raises
+    ------
+    NotClosedFormError
+        Of `inv`, `pinv` and `norm`, where `closed_form` is False.
+
+    Examples
+    --------
+    >>> from daskphys.physics import Blur, Inpainting, gaussian_blur, stack
+    >>> import numpy as np
+    >>> A = stack(Blur(gaussian_blur(1.0)), Blur(gaussian_blur(2.0)), Inpainting(np.eye(32)))
+    >>> N = A.normal((32, 32))
+    >>> N, N.closed_form
+    ((Diagonal(32×32) + FourierMultiplier(32×32)), False)
     """
 
     @property
@@ -62,6 +81,14 @@ class NormalValue(LinearPhysics):
         if terms is None or len(terms) == 1:
             return terms if terms is None else terms[0]
         return NormalSum(tuple(sorted(terms, key=lambda t: t.kind.terms)))
+
+    def _rows(self) -> list[tuple[str, str]]:
+        has = (
+            "inverse, pseudo-inverse and norm"
+            if self.closed_form
+            else "none: A_dagger and compute_norm iterate"
+        )
+        return [*super()._rows(), ("closed form", has)]
 
     def _domain_shape(self, shape: Any) -> Any:
         return self._range_shape(shape)
@@ -161,6 +188,9 @@ class NormalSum(NormalValue):
     def diagonal(self) -> Any:
         """The sum of the terms' diagonals, as an array that broadcasts against the image."""
         return pairwise_sum(t.diagonal() for t in self.terms)
+
+    def _thumbnails(self) -> list[tuple[str, Any]]:
+        return [picture for term in self.terms for picture in term._thumbnails()]
 
     def _plus(self, other: NormalValue) -> NormalValue | None:
         return None  # `_merge` adds term by term

@@ -8,7 +8,7 @@ from typing import Any
 from daskphys import backend, doors
 from daskphys.errors import NotClosedFormError, ParameterError, ShapeError
 from daskphys.physics.cost import Cost, nbytes
-from daskphys.physics.normal import half
+from daskphys.physics.normal import half, pictures
 from daskphys.physics.normal.half import HERMITIAN
 from daskphys.physics.normal.held import HeldArray
 from daskphys.physics.normal.identity import Identity
@@ -29,7 +29,7 @@ class Toeplitz(HeldArray):
 
     Parameters
     ----------
-    spectrum : array, float64, shape (…, *padded) or (…, *padded[:-1], padded[-1] // 2 + 1)
+    spectrum : array, float64, shape ``(…, *padded)`` or ``(…, *padded[:-1], padded[-1] // 2 + 1)``
         D, real.  A half spectrum, in the layout of `scipy.fft.rfftn`, is that of a real kernel; a whole one is that of
         a complex kernel, and makes real images complex.  ``padded = Toeplitz.padded(sizes)``.  Leading axes
         are the image's too, or of length 1.
@@ -128,7 +128,7 @@ class Toeplitz(HeldArray):
 
     @property
     def domain_ndim(self) -> int:  # type: ignore[override]
-        return max(len(self.sizes), self.spectrum.ndim)
+        return int(max(len(self.sizes), self.spectrum.ndim))
 
     @property
     def _real(self) -> bool:
@@ -186,6 +186,9 @@ class Toeplitz(HeldArray):
             f"{self!r} has no closed form of {what}: it is diagonal in no Fourier basis of the image; use A_dagger or "
             f"compute_norm of the operator, which iterate with this value"
         )
+
+    def _thumbnails(self) -> list[tuple[str, Any]]:
+        return pictures.of_lags(self.spectrum, self.padded(self.sizes), real=self._real)
 
     def _summary(self) -> str:
         return "×".join(map(str, self.sizes)) + ("" if self._real else ", complex")

@@ -23,6 +23,25 @@ def enu_to_equatorial(positions: Any, latitude: float) -> np.ndarray:
         Metres.
     latitude : float
         Of the site, in radians.
+
+    Returns
+    -------
+    array, shape (antennas, 3)
+        Metres.
+
+    Raises
+    ------
+    ShapeError
+        Positions of another shape.
+    ParameterError
+        NaN; a latitude beyond the poles, as one in degrees is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics.radio import enu_to_equatorial
+    >>> enu_to_equatorial([[0.0, 0.0, 1.0]], latitude=np.pi / 2).round(9)  # up, at the pole
+    array([[0., 0., 1.]])
     """
     east, north, up = _positions(positions, "enu_to_equatorial").T
     angle = _angle(latitude, "enu_to_equatorial", "latitude", np.pi / 2)
@@ -40,6 +59,25 @@ def itrf_to_equatorial(positions: Any, longitude: float | None = None) -> np.nda
         Metres.
     longitude : float, optional
         Of the meridian that hour angles refer to, in radians, east positive; by default that of the mean position.
+
+    Returns
+    -------
+    array, shape (antennas, 3)
+        Metres.
+
+    Raises
+    ------
+    ShapeError
+        Positions of another shape.
+    ParameterError
+        NaN; a longitude beyond a whole turn, as one in degrees is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from daskphys.physics.radio import itrf_to_equatorial
+    >>> itrf_to_equatorial([[0.0, 6.4e6, 0.0]], longitude=np.pi / 2).round(3) + 0.0  # on the meridian of 90° east
+    array([[6400000.,       0.,       0.]])
     """
     x, y, z = _positions(positions, "itrf_to_equatorial").T
     turn = (

@@ -91,4 +91,5 @@ class Gridder:
         padded = np.zeros(self._padded, backend.real_name(seen.dtype.name))
         wgridder().vis2dirty(vis=seen, wgt=factors, dirty=padded, **self._fixed)
         inner: np.ndarray = padded[self._inner]
-        return inner * padded.dtype.type(scale)
+        array: np.ndarray = inner * padded.dtype.type(scale)
+        return array

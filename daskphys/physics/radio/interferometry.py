@@ -58,7 +58,7 @@ class Interferometry(JoinedPhysics):
     ShapeError
         uvw that is not (rows, 3) or empty, weights of another number, another image, other visibilities.
     ParameterError
-        NaN; |u| or |v| beyond 1 / (2 cell_size), Nyquist's limit; an image that reaches below the horizon while w is
+        NaN; ``|u|`` or ``|v|`` beyond 1 / (2 cell_size), Nyquist's limit; an image that reaches below the horizon while w is
         not 0; weights that are negative or, where they are in memory, all zero; frequencies that are not above 0; an
         `eps` out of range.
     DtypeError

@@ -28,8 +28,36 @@ class Visibilities(LinearPhysics):
     ----------
     points : array, shape (rows, 3)
         (v, u, w), in the order of the image's axes.
-    cell_size, image_shape, frequencies, weights, eps, wterm
-        Those of `Interferometry`; weights have as many axes as the measurement.
+    cell_size : float
+        Radians.
+    image_shape : (int, int)
+        The image's (rows, columns).
+    frequencies : array, shape (channels,), optional
+        Hz.
+    weights : array, optional
+        With as many axes as the measurement.
+    eps : float, optional
+        As that of `Interferometry`.
+    wterm : bool
+        As that of `Interferometry`.
+
+    Raises
+    ------
+    ShapeError
+        At a call: an image or visibilities of another shape.
+    MissingDependencyError
+        At a call: ducc0 is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np, pytest
+    >>> _ = pytest.importorskip("ducc0")
+    >>> from daskphys.physics.radio import Visibilities
+    >>> A = Visibilities(np.array([[0.0, 20.0, 10.0]]), 1e-3, (32, 32))
+    >>> source = np.zeros((32, 32))
+    >>> source[16, 16] = 32.0  # at the phase centre, of 1 in the orthonormal scale
+    >>> A(source).round(6)
+    array([1.+0.j])
     """
 
     points: Any

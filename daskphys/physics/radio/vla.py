@@ -43,9 +43,14 @@ N09 -1601139.483292 -5041679.021042 3555316.478099
 
 
 def vla_positions() -> np.ndarray:
-    """ITRF positions of the VLA's stations in the D configuration, in metres, shape (27, 3).
+    """ITRF positions of the VLA's stations in the D configuration, in metres.
 
     They go through `itrf_to_equatorial` to `uv_coverage`.
+
+    Returns
+    -------
+    array, shape (27, 3)
+        Geocentric (x, y, z).
 
     Examples
     --------

@@ -29,6 +29,20 @@ def natural_weights(uvw: Any, *, frequencies: Any = None, noise_weights: Any = N
     Returns
     -------
     array, shape (rows,) or (rows, channels)
+        What `Interferometry` takes as `weights`.
+
+    Raises
+    ------
+    ShapeError
+        `uvw`, `frequencies` or `noise_weights` has another shape.
+    ParameterError
+        NaN; a frequency that is not above 0; weights that are negative or all zero.
+
+    Examples
+    --------
+    >>> from daskphys.physics.radio import natural_weights
+    >>> natural_weights([[10.0, 0, 0], [90.0, 0, 0]], noise_weights=[1.0, 4.0])
+    array([1., 4.])
     """
     return _natural("natural_weights", uvw, frequencies, noise_weights)[1]
 
@@ -44,8 +58,38 @@ def uniform_weights(
 ) -> np.ndarray:
     """The weights that make each cell of the (u, v) plane count alike: the finest beam, and more noise.
 
-    ``wᵢ / W(cell of i)`` with W the sum of all w in a cell.  The limit of `briggs_weights` for robust → −∞; its
-    parameters but `robust` are these.
+    ``wᵢ / W(cell of i)`` with W the sum of all w in a cell.  The limit of `briggs_weights` for robust → −∞.
+
+    Parameters
+    ----------
+    uvw : array, shape (rows, 3)
+        (u, v, w), as `Interferometry` takes them: wavelengths, or with `frequencies` metres.
+    cell_size : float
+        The size of the image's pixels, in radians.
+    image_shape : (int, int)
+        The image's (rows, columns).
+    frequencies : array, shape (channels,), optional
+        Hz.
+    noise_weights : array, shape (rows,) or with frequencies (rows, channels), optional
+        1 / σ² of each visibility; 1 by default.
+
+    Returns
+    -------
+    array, shape (rows,) or (rows, channels)
+        What `Interferometry` takes as `weights`.
+
+    Raises
+    ------
+    ShapeError
+        `uvw`, `frequencies` or `noise_weights` has another shape.
+    ParameterError
+        As `natural_weights`; a cell size or an image shape out of its domain, or (u, v) beyond Nyquist's limit.
+
+    Examples
+    --------
+    >>> from daskphys.physics.radio import uniform_weights
+    >>> uniform_weights([[10.0, 0, 0], [10.0, 0, 0], [90.0, 0, 0]], 1e-3, (64, 64))  # two in one cell
+    array([0.5, 0.5, 1. ])
     """
     shape, w, cell = _gridded("uniform_weights", uvw, cell_size, image_shape, frequencies, noise_weights)
     density = np.bincount(cell, w)
@@ -71,8 +115,10 @@ def briggs_weights(
     ----------
     uvw : array, shape (rows, 3)
         (u, v, w), as `Interferometry` takes them: wavelengths, or with `frequencies` metres.
-    cell_size, image_shape
-        Those of the image.
+    cell_size : float
+        The size of the image's pixels, in radians.
+    image_shape : (int, int)
+        The image's (rows, columns).
     robust : float
         Briggs' R.
     frequencies : array, shape (channels,), optional
@@ -84,6 +130,11 @@ def briggs_weights(
     -------
     array, shape (rows,) or (rows, channels)
         What `Interferometry` takes as `weights`.
+
+    Raises
+    ------
+    ShapeError, ParameterError
+        As `uniform_weights`; a `robust` that is not finite.
 
     References
     ----------
@@ -136,4 +187,5 @@ def _gridded(
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """``a / b``, and 0 where b is 0."""
-    return np.divide(a, b, out=np.zeros_like(a), where=b != 0)
+    array: np.ndarray = np.divide(a, b, out=np.zeros_like(a), where=b != 0)
+    return array

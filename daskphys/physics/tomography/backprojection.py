@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,18 @@ from daskphys.physics.tomography.operator import Tomography
 
 def _ramp(t: np.ndarray) -> np.ndarray:
     """∫ |ν| cos(2π ν t) dν over |ν| ≤ 1/2: at whole t the samples of Ramachandran and Lakshminarayanan."""
-    return np.sinc(t) / 2 - np.sinc(t / 2) ** 2 / 4
+    array: np.ndarray = np.sinc(t) / 2 - np.sinc(t / 2) ** 2 / 4
+    return array
 
 
 def _raised(t: np.ndarray, a: float) -> np.ndarray:
     """The ramp times ``a + (1 − a) cos(2π ν)``."""
-    return a * _ramp(t) + (1 - a) / 2 * (_ramp(t - 1) + _ramp(t + 1))
+    array: np.ndarray = a * _ramp(t) + (1 - a) / 2 * (_ramp(t - 1) + _ramp(t + 1))
+    return array
 
 
 #: The kernel of each filter at t detector cells: the ramp |ν| times a window that is 1 at ν = 0.
-FILTERS = {
+FILTERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "ramp": _ramp,
     "shepp-logan": lambda t: -2 / (np.pi**2 * (4 * t * t - 1)),  # sin(π ν) / (π ν)
     "cosine": lambda t: (_ramp(t - 0.5) + _ramp(t + 0.5)) / 2,  # cos(π ν)
@@ -56,7 +59,12 @@ def fbp_factors(A: Tomography, filter: str = "ramp") -> tuple[LinearPhysics, Lin
     A : Tomography
         Parallel rays, over 180° or 360°, or a fan beam over 360°.
     filter : {"ramp", "shepp-logan", "cosine", "hamming", "hann"}
-        The ramp |ν|, or the ramp times a window that damps high frequencies, and noise with them.
+        The ramp ``|ν|``, or the ramp times a window that damps high frequencies, and noise with them.
+
+    Returns
+    -------
+    B, P : LinearPhysics
+        From images to projections, and from projections to filtered ones.
 
     Raises
     ------
@@ -78,6 +86,18 @@ def fbp_factors(A: Tomography, filter: str = "ramp") -> tuple[LinearPhysics, Lin
 
     Kernels are sampled exactly and do not wrap.  An angle weighs half the gaps to its neighbours; a gap of more than 20° and
     more than four times the median counts as the median, so that a missing wedge stays missing.
+
+    Examples
+    --------
+    >>> import numpy as np, pytest
+    >>> _ = pytest.importorskip("astra")
+    >>> from daskphys.physics import Tomography
+    >>> from daskphys.physics.tomography import ellipse_sinogram, fbp, fbp_factors
+    >>> A = Tomography(np.arange(180.0), (32, 32))
+    >>> B, P = fbp_factors(A, "hann")
+    >>> y = ellipse_sinogram(A)
+    >>> bool(np.array_equal(B.A_adjoint(P(y)), fbp(A, y, "hann")))
+    True
     """
     if not isinstance(A, Tomography):
         got = repr(A) if isinstance(A, LinearPhysics) else describe(A)
@@ -140,6 +160,7 @@ def fbp(A: Tomography, y: Any, filter: str = "ramp") -> Any:
     Returns
     -------
     array of shape (…, H, W)
+        Of the kind and the dtype of `y`.
 
     Raises
     ------

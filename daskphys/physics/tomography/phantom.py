@@ -46,6 +46,13 @@ def shepp_logan(size: int, ellipses: Any = SHEPP_LOGAN) -> np.ndarray:
     array of shape (size, size), float64
         Each pixel is the mean of 16 samples.
 
+    Raises
+    ------
+    ParameterError
+        A size that is no positive integer; half axes that are not above 0.
+    ShapeError
+        Ellipses that are not six numbers each.
+
     Notes
     -----
     Source: L. A. Shepp and B. F. Logan, "The Fourier reconstruction of a head section", IEEE Trans. Nucl. Sci. 21 (1974);
@@ -68,7 +75,8 @@ def shepp_logan(size: int, ellipses: Any = SHEPP_LOGAN) -> np.ndarray:
         c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
         u, v = (c * (x - x0) + s * (y - y0)) / a, (c * (y - y0) - s * (x - x0)) / b
         image += value * (u * u + v * v <= 1)
-    return image.reshape(n, _SAMPLES, n, _SAMPLES).mean((1, 3))
+    array: np.ndarray = image.reshape(n, _SAMPLES, n, _SAMPLES).mean((1, 3))
+    return array
 
 
 @checks_keywords
@@ -85,6 +93,14 @@ def ellipse_sinogram(A: Tomography, ellipses: Any = SHEPP_LOGAN) -> np.ndarray:
     Returns
     -------
     array of shape (angle, detector), float64
+        In the unit of the pixel size.
+
+    Raises
+    ------
+    ParameterError
+        `A` is no `Tomography`; half axes that are not above 0.
+    ShapeError
+        Ellipses that are not six numbers each.
 
     Examples
     --------

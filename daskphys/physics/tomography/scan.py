@@ -88,7 +88,8 @@ class Scan(Value):
         x = (np.arange(width) - (width - 1) / 2) * self.pixel_size
         y = ((height - 1) / 2 - np.arange(height)[:, None]) * self.pixel_size
         depths = 1 + (y * np.cos(t) - x * np.sin(t)) / self.source_distance
-        return depths.reshape(len(angles), -1)
+        array: np.ndarray = depths.reshape(len(angles), -1)
+        return array
 
     @contextlib.contextmanager
     def opened(self, angles: np.ndarray) -> Iterator[int]:
