@@ -8,9 +8,9 @@ import matplotlib
 
 matplotlib.use("Agg")
 import numpy as np
-from matplotlib import cbook
 from matplotlib import pyplot as plt
 
+from daskphys.datasets import load_example
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.optim import cg
 from daskphys.physics import ComplexGaussianNoise, MultiCoilMRI
@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", default="mri.png")
     output = parser.parse_args().output
-    x = head()
+    x = load_example("mri_brain", grayscale=True, img_size=None)[0, 0].astype(np.complex64)
     mask = equispaced_mask(x.shape, acceleration=4, calibration=24)
     noise = ComplexGaussianNoise(0.002, seed=0)  # on the lines that are measured
     A = MultiCoilMRI(birdcage_maps(COILS, x.shape), mask, noise_model=noise)
@@ -40,13 +40,6 @@ def main() -> None:
         estimate = cg(found, y, lam=1e-3, rtol=1e-3)
     draw(x, y, A.maps, maps, filled, estimate, output)
     print(f"wrote {output}")
-
-
-def head() -> np.ndarray:
-    """Matplotlib's own slice of an MRI volume, complex64 in [0, 1]."""
-    with cbook.get_sample_data("s1045.ima.gz") as file:
-        slice_ = np.frombuffer(file.read(), np.uint16).reshape(SIDE, SIDE)
-    return (slice_ / slice_.max()).astype(np.complex64)
 
 
 def draw(

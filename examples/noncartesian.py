@@ -9,9 +9,9 @@ import matplotlib
 
 matplotlib.use("Agg")
 import numpy as np
-from matplotlib import cbook
 from matplotlib import pyplot as plt
 
+from daskphys.datasets import load_example
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.optim import cg
 from daskphys.physics import NUFFT, NonCartesianMRI
@@ -24,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", default="noncartesian.png")
     output = parser.parse_args().output
-    x = head()
+    x = load_example("mri_brain", grayscale=True, img_size=None)[0, 0].astype(np.complex64)
     maps = birdcage_maps(COILS, x.shape)
     k = radial(SPOKES, 2 * SIDE)
     w = radial_density(k, x.shape)
@@ -52,13 +52,6 @@ def main() -> None:
     alone = NUFFT(k, x.shape).A_adjoint(NUFFT(k, x.shape)(x))
     draw(x, k, maps, alone, gridded, estimate, output)
     print(f"wrote {output}")
-
-
-def head() -> np.ndarray:
-    """Matplotlib's own slice of an MRI volume, complex64 in [0, 1]."""
-    with cbook.get_sample_data("s1045.ima.gz") as file:
-        slice_ = np.frombuffer(file.read(), np.uint16).reshape(SIDE, SIDE)
-    return (slice_ / slice_.max()).astype(np.complex64)
 
 
 def draw(

@@ -1,19 +1,18 @@
-"""A script for a cluster that is there: blurs of a photograph on workers that someone else has started.
+"""A cluster that is there: blurs of a photograph on workers that someone else has started.
 
 On one machine of the cluster, start the scheduler; on each that shall compute, a worker (by hand, or by the
 lines of a batch job).  The scheduler file must lie where all of them can read it:
 
     dask scheduler --scheduler-file scheduler.json
-    dask worker --scheduler-file scheduler.json --nthreads 1
+    dask worker --scheduler-file scheduler.json
 
 Then, from any machine that reads the file, or that reaches the scheduler's address:
 
-    python cluster_script.py --scheduler-file scheduler.json
-    python cluster_script.py --address tcp://192.168.0.10:8786
+    python scheduler_file.py --scheduler-file scheduler.json
+    python scheduler_file.py --address tcp://192.168.0.10:8786
 
 Workers need daskphys installed, in the same version as here; they do not need this script.  A scheduler that
-listens on a network can be used by everyone who reaches it: keep it inside the cluster, or see Dask's
-documentation on TLS.
+listens on a network can be used by everyone who reaches it: keep it inside the cluster, or see tls.py.
 """
 
 import argparse
