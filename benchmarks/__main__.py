@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks import (
     cluster_comparison,
     comparison,
+    dashboard,
     engine,
     figure,
     foundation,
@@ -36,6 +37,7 @@ GROUPS: dict[str, Sequence[runner.Measure]] = {
     "products": products.CASES,
     "graphs": graphs.CASES,
     "engine": engine.CASES,
+    "dashboard": dashboard.CASES,
     "outofcore": outofcore.CASES,
     "operators": operators.CASES,
 }

@@ -1,11 +1,14 @@
 """What all tests share: where `cases` is found, how hypothesis runs, and the reference vectors."""
 
 import json
+import multiprocessing
 import sys
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
+from distributed.utils import get_mp_context
 from hypothesis import settings
 
 # With --import-mode=importlib pytest puts no folder on the path; tests say `from cases import …`.
@@ -14,6 +17,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 # The same examples in every run, and none refused for being slow on a busy machine.
 settings.register_profile("daskphys", deadline=None, derandomize=True, database=None, max_examples=40)
 settings.load_profile("daskphys")
+
+# Worker processes are forked from one that has imported what they need, which takes each of them two seconds else.
+# Scripts and commands that tests run are not told, and start theirs as Dask does.
+dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
+get_mp_context()  # sets Dask's own list, once
+multiprocessing.get_context("forkserver").set_forkserver_preload(["daskphys.distributed"])
 
 
 class Vector:

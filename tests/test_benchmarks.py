@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import __main__ as command
-from benchmarks import comparison, figure, runner, targets
+from benchmarks import comparison, figure, overview, runner, targets
 from benchmarks.peers.launch import DEEPINV
 from benchmarks.problems import Problem
 from benchmarks.timing import Bench, Case, Spread, Timings
@@ -190,3 +190,19 @@ def test_what_asv_tracks_runs(suite):
                 assert getattr(suite, name).unit in ("tasks", "bytes", "FFTs")
     finally:
         getattr(made, "teardown", lambda *_: None)()
+
+
+def test_the_plot_of_the_readme_is_that_of_the_committed_run(tmp_path):
+    with Image.open(overview.PICTURE) as picture:
+        assert picture.info["Source"] == f"benchmarks/results/peers.json {overview.digest()}"
+        size = picture.size
+    overview.draw(tmp_path / "drawn.png")
+    with Image.open(tmp_path / "drawn.png") as drawn:
+        assert drawn.size == size
+    results = json.loads(overview.RESULTS.read_text("utf-8"))
+    for product in overview.PRODUCTS:
+        drawn = overview.lines(results, product)
+        assert all(tuple(line) == overview.SENSORS for line in drawn.values()), product
+        peers = [row for case in results["cases"] if case["case"] == "512x512x3-n8" for row in case["rows"]]
+        fastest = min(r["time"]["median"] for r in peers if r["product"] == product and "deepinv" in r["by"])
+        assert drawn["deepinv"][8][0] <= 1.05 * fastest  # fastest by ratios of one round, not by medians

@@ -25,7 +25,9 @@ COMMANDS = [
 ]
 PICTURES = {"distributed_physics_forward.png": (1500, 400), "distributed_physics_adjoint.png": (1200, 400)}
 
-CACHES = {"__pycache__", ".ipynb_checkpoints"}
+#: What tools make, and the site with what is copied for it.
+CACHES = {"__pycache__", ".ipynb_checkpoints", "_build", "generated"}
+COPIES = ROOT / "docs" / "notebooks"
 FOLDERS = (".ci", "benchmarks", "daskphys", "docs", "examples", "notebooks", "tests")
 
 
@@ -34,7 +36,7 @@ def files():
     yield from (*ROOT.glob("*.md"), *ROOT.glob("*.toml"), ROOT / "LICENSE", ROOT / ".gitignore")
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and not CACHES & set(path.parts):
+            if path.is_file() and not CACHES & set(path.parts) and path.parent != COPIES:
                 yield path
 
 
@@ -46,10 +48,10 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def rows(heading):
+def rows(heading, text=README):
     """The cells of the table whose first cell is `heading`, without its head."""
-    table = re.search(rf"^\| {heading} \|.*\n\|[ |-]+\|\n((?:\|.*\n)+)", README, re.MULTILINE)
-    assert table, f"README.md has no table that begins with {heading!r}"
+    table = re.search(rf"^\| {heading} \|.*\n\|[ |-]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert table, f"no table begins with {heading!r}"
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table[1].splitlines()]
 
 
@@ -110,11 +112,11 @@ def test_the_pictures_are_the_demos():
 
 
 def test_every_claim_names_a_test_that_exists():
-    claims = rows("what")
+    claims = rows("what", (ROOT / "docs" / "evidence.md").read_text("utf-8"))
     assert len(claims) > 10
     for claim, shown_by in claims:
         for name in shown_by.split(", "):
-            assert re.fullmatch(r"`tests/([a-z]+/)?test_\w+\.py`", name), claim
+            assert re.fullmatch(r"`(tests/([a-z]+/)?test_\w+\.py|\.ci/\w+)`", name), claim
             assert (ROOT / name.strip("`")).is_file(), name
 
 
@@ -151,7 +153,7 @@ def test_the_changelog_has_the_version():
 def test_contributing_names_every_room():
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     for path in (ROOT / "daskphys").iterdir():
-        if not path.name.startswith(("_", ".")) and path.name != "py.typed":
+        if not path.name.startswith(("_", ".")) and path.name not in ("py.typed", "daskphys.yaml"):
             assert f"`{path.stem}`" in text, f"{path.stem} is not in the list of rooms"
 
 
@@ -172,11 +174,33 @@ def test_no_file_knows_a_particular_machine():
         assert not found, f"{path.relative_to(ROOT)}: {found}"
 
 
+def test_the_first_steps_print_what_is_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "first_steps.md"
+    session = "\n".join(
+        re.findall(r"^```pycon\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    )
+    shown = doctest.DocTestParser().get_doctest(session, {}, page.stem, str(page), 0)
+    report = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(shown, out=report.append)
+    assert not report, "".join(report)
+    assert (tmp_path / "first_steps.png").stat().st_size > 10_000
+
+
+def test_the_code_of_the_sites_first_page_runs():
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "docs" / "index.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    exec(compile(code, "index.md", "exec"), {})
+
+
 PAGES = sorted((ROOT / "docs" / "operators").glob("*.md"))
+GUIDES = sorted(set((ROOT / "docs" / "howto").glob("*.md")) - {ROOT / "docs" / "howto" / "index.md"})
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
-def test_the_code_of_the_operators_pages_runs(page, monkeypatch):
+@pytest.mark.parametrize("page", PAGES + GUIDES, ids=lambda path: path.stem)
+def test_the_code_of_the_pages_runs(page, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     found = re.findall(r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert found
     module = ModuleType(f"page_{page.stem}")  # where pickle finds its classes

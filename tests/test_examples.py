@@ -1,33 +1,15 @@
 """The example scripts, each run as a user runs it: in a process of its own, from another folder."""
 
-import contextlib
 import difflib
-import json
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from distributed import Client
 from PIL import Image
+from processes import run
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PICTURES = {"distributed_physics_forward.png": (1500, 400), "distributed_physics_adjoint.png": (1200, 400)}
-ENVIRONMENT = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-
-
-def run(script, *arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-W", "error", str(script), *arguments],
-        cwd=cwd,
-        env=ENVIRONMENT,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-    )
 
 
 def test_quickstart(tmp_path):
@@ -64,100 +46,6 @@ def test_the_two_demos_differ_in_the_library_alone():
         '-         xp="numpy",',
         '+         xp="torch",',
     ]
-
-
-# -- a cluster that is there --------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def dask(*arguments, cwd):
-    """`dask` with these arguments, running until the block ends."""
-    command = [
-        sys.executable,
-        "-m",
-        "dask",
-        *arguments,
-        "--host",
-        "127.0.0.1",
-        "--dashboard-address",
-        "127.0.0.1:0",
-    ]
-    with open(cwd / f"{arguments[0]}.log", "a") as log:
-        process = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def written(file, process):
-    """Wait until the scheduler has written its file whole; returns its address."""
-    for _ in range(600):
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-            return json.loads(file.read_text())["address"]
-        assert process.poll() is None, "the scheduler ended early"
-        time.sleep(0.1)
-    raise AssertionError("the scheduler wrote no file")
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """A scheduler and two workers, each a process that a user could have started; gives its file and address."""
-    folder = tmp_path_factory.mktemp("cluster")
-    file = folder / "scheduler.json"
-    place = ["--scheduler-file", str(file)]
-    worker = ["worker", *place, "--nthreads", "1", "--local-directory", str(folder)]
-    with dask("scheduler", *place, "--port", "0", cwd=folder) as scheduler:
-        address = written(file, scheduler)
-        with (
-            dask(*worker, "--name", "first", cwd=folder),
-            dask(*worker, "--name", "second", cwd=folder),
-            Client(address, set_as_default=False) as client,
-        ):
-            client.wait_for_workers(2, timeout=60)
-            yield file, address
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("way", ["--scheduler-file", "--address"])
-def test_cluster_script(cluster, way, tmp_path):
-    file, address = cluster
-    done = run(
-        *(EXAMPLES / "cluster_script.py", way, str(file) if way == "--scheduler-file" else address),
-        *("--img-size", "128", "--sensors", "5"),
-        cwd=tmp_path,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith("2 workers on cpu, dashboard at http://127.0.0.1:")
-    placed = dict(line.split(" holds sensors ") for line in lines[1:3])
-    assert sorted(placed) == ["first", "second"]
-    assert sorted(sensor for held in placed.values() for sensor in json.loads(held)) == [0, 1, 2, 3, 4]
-    assert [line.split(maxsplit=1) for line in lines[3:6]] == [
-        [p, "equal to plain"] for p in ("A", "Aᵀ", "AᵀA")
-    ]
-    assert "A_adjoint_A by the tree" in done.stdout
-
-
-@pytest.mark.slow
-def test_the_command_line_on_the_same_cluster(cluster, tmp_path):
-    file, address = cluster
-    done = run("-m", "daskphys", "demo", "--img-size", "128", "--scheduler-file", str(file), cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"2 (processes, scheduler {address})" in done.stdout
-    with Client(address, set_as_default=False) as client:
-        assert len(client.scheduler_info()["workers"]) == 2
-
-
-def test_cluster_script_wants_a_cluster(tmp_path):
-    done = run(EXAMPLES / "cluster_script.py", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "one of the arguments --scheduler-file --address is required" in done.stderr
 
 
 # -- scripts without a guard ---------------------------------------------------------------------------------
@@ -203,6 +91,18 @@ def test_processes_under_a_guard(tmp_path):
 def test_the_list_of_examples_is_whole():
     listed = (EXAMPLES / "README.md").read_text("utf-8")
     assert [f.name for f in EXAMPLES.glob("*.py") if f"`{f.name}`" not in listed] == []
+
+
+@pytest.mark.slow
+def test_unrolled(tmp_path):
+    pytest.importorskip("torch")
+    done = run(EXAMPLES / "unrolled.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    *steps, last = done.stdout.splitlines()
+    losses = [float(line.split()[-1]) for line in steps]
+    assert len(losses) == 5
+    assert losses[-1] < 0.95 * losses[0]
+    assert float(last.split()[-1]) < 1e-6
 
 
 SLOW = ("fluorescence", "generic", "phase_retrieval", "radio", "tomography")
