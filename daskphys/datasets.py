@@ -31,6 +31,7 @@ _PICTURES = {".jpg", ".jpeg", ".png"}
 # A slice of a magnetic resonance scan, which Matplotlib ships without a header.
 _BRAIN, _BRAIN_SIDE = "mri_brain", 256
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+_LONGEST = 2**31 - 1  # pixels of a side, in Pillow
 _RESIZE_MODES = ("crop", "resize")
 _LIBRARIES = ("cupy", "numpy", "torch")
 
@@ -132,7 +133,11 @@ def load_example(
     if grayscale and len(planes) == 3:
         planes = np.tensordot(_LUMA, planes, axes=1)[np.newaxis]
     if size is not None:
-        planes = _crop(planes, size, path) if resize_mode == "crop" else _resize(planes, size)
+        planes = (
+            _crop(planes, size, path)
+            if resize_mode == "crop"
+            else _resize(planes, size, 1 if grayscale else 3)
+        )
     planes = np.clip(planes, 0, 1)  # bicubic interpolation overshoots at edges
     if not grayscale and len(planes) == 1:
         planes = np.repeat(planes, 3, axis=0)
@@ -168,10 +173,15 @@ def _find(name: str | os.PathLike[str]) -> Path:
     path = os.path.expanduser(text)
     if os.path.exists(path):
         return Path(path)
+    known = nearest(text, examples)
+    if os.path.dirname(text) or (os.path.splitext(text)[1] and not known.startswith("did you mean")):
+        raise ImageNotFoundError(
+            f"there is no file {text!r}: check the path, and the folder that it is relative to"
+        )
     more = ""
     if importlib.util.find_spec("skimage") is None:
         more = "; pip install 'daskphys[notebooks]' adds those of scikit-image"
-    raise ImageNotFoundError(f"no example and no file is named {text!r}: {nearest(text, examples)}{more}")
+    raise ImageNotFoundError(f"no example and no file is named {text!r}: {known}{more}")
 
 
 def _brain(path: Path) -> np.ndarray:
@@ -219,8 +229,10 @@ def _checked_size(size: Any) -> int | tuple[int, int] | None:
         return None
     pair = isinstance(size, tuple | list)
     sides = [_side(side) for side in (size if pair else [size])]
-    if len(sides) != 1 + pair or min(sides) < 1:
-        raise ParameterError(f"img_size is {size!r}: expected a positive int, a pair (H, W) of them, or None")
+    if len(sides) != 1 + pair or min(sides) < 1 or max(sides) > _LONGEST:
+        raise ParameterError(
+            f"img_size is {size!r}: expected a positive int up to {_LONGEST}, a pair (H, W) of them, or None"
+        )
     return (sides[0], sides[1]) if pair else sides[0]
 
 
@@ -229,8 +241,8 @@ def _side(side: Any) -> int:
     return 0 if isinstance(side, bool) or not hasattr(side, "__index__") else operator.index(side)
 
 
-def _resize(planes: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
-    """Interpolate each plane in floating point, so that nothing is rounded to 8 bits."""
+def _resize(planes: np.ndarray, size: int | tuple[int, int], channels: int) -> np.ndarray:
+    """Interpolate each plane in floating point, so that nothing is rounded to 8 bits; `channels` will be asked for."""
     from PIL import Image
 
     old = planes.shape[1:]
@@ -240,7 +252,7 @@ def _resize(planes: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
         height, width = size
     if (height, width) == old:
         return planes
-    _check_memory(8 * len(planes) * height * width, size)
+    _check_memory(8 * max(channels, len(planes)) * height * width, size)
     resized = [
         Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), Image.Resampling.BICUBIC)
         for plane in planes

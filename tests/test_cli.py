@@ -459,6 +459,8 @@ def test_what_fails_is_one_line_on_stderr_and_leaves_nothing(operator, tmp_path,
         (["plan", str(tmp_path / "x.npy"), "3,4"], "holds no operator"),
         (["apply", operator, str(tmp_path / "none.png"), str(tmp_path / "y")], "none.png"),
         (["apply", operator, operator, str(tmp_path / "y")], "array"),
+        (["apply", operator, floats, f"{floats}/deeper/y"], f"{floats}' is a file, not a folder"),
+        (["apply", operator, floats, operator, "--overwrite"], "is OPERATOR and OUTPUT"),
     ):
         assert main(arguments) == 1
         out, err = capsys.readouterr()
@@ -473,6 +475,8 @@ def test_what_fails_is_one_line_on_stderr_and_leaves_nothing(operator, tmp_path,
         (["plan", operator, "3,4", "--dtype", "flaot32"], "did you mean 'float32'?"),
         ([*given, "--dtype", "flaot32"], "did you mean 'float32'?"),
         (["apply", operator, floats, str(tmp_path / "y.npy")], "OUTPUT is a Zarr store, as in y.zarr"),
+        ([*given, "--overwite"], "unrecognized arguments: --overwite: did you mean '--overwrite'?"),
+        ([*given, "more"], "unrecognized arguments: more\n"),
     ):
         with pytest.raises(SystemExit) as wrong:
             main(usage)
@@ -497,6 +501,15 @@ def test_apply_says_overwrite_in_its_own_words_and_reads_stores_and_zips_of_any_
     np.save(os.path.join(other, "mine.npy"), np.ones(3))
     assert main([*given[:3], other, *given[4:], "--overwrite"]) == 1
     assert "so --overwrite does not replace it" in capsys.readouterr().err
+    assert main([*given, "--op", "normal", "--overwrite"]) == 0  # an image in place of measurements
+    assert main([*given, "--overwrite"]) == 0
+    assert main(["apply", operator, y, back, "--quiet"]) == 1
+    assert "got measurements of 3 sensors: --op adjoint" in capsys.readouterr().err
+    shutil.copytree(operator, tmp_path / "B")
+    assert main([*given[:3], str(tmp_path / "B"), *given[4:], "--overwrite"]) == 1
+    assert (
+        "holds an operator, and measurements would be written, so --overwrite does" in capsys.readouterr().err
+    )
     shutil.copytree(y, tmp_path / "y.npy")
     for store in (str(tmp_path / "y.npy"), shutil.make_archive(y, "zip", y)):
         assert main(["apply", operator, store, back, "--op", "adjoint", *given[4:], "--overwrite"]) == 0

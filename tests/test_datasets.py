@@ -72,6 +72,15 @@ def test_names_are_sorted_and_hold_those_of_both_packages():
     assert {"grace_hopper", "astronaut", "camera", "coffee"} <= set(names)
 
 
+def test_a_path_that_is_not_there_is_a_file_that_is_not_there(tmp_path):
+    for name in (tmp_path / "sky.png", "./grace_hoper.jpg", "measured_at_night.tif"):
+        with pytest.raises(ImageNotFoundError, match=r"there is no file '[^']*': check the path") as caught:
+            load_example(name)
+        assert "rocket" not in str(caught.value)
+    with pytest.raises(ImageNotFoundError, match="did you mean 'grace_hopper'"):
+        load_example("grace_hoper.jpg")
+
+
 def test_a_name_may_have_its_extension():
     assert np.array_equal(load("grace_hopper"), load("grace_hopper.jpg"))
 
@@ -319,7 +328,8 @@ def test_overshoot_is_clipped(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "size", [0, -3, 2.5, 512.0, "512", True, (5,), (5, 6, 7), (5, 0), (5, 2.0), (5, None), (True, 5), ()]
+    "size",
+    [0, -3, 2.5, 512.0, "512", True, 10**400, (5,), (5, 6, 7), (5, 0), (5, 2.0), (5, None), (True, 5), ()],
 )
 def test_bad_sizes(size):
     with pytest.raises(ParameterError, match="img_size"):

@@ -104,14 +104,14 @@ def _check_output(given: argparse.Namespace) -> None:
                 f"another name"
             )
     try:
-        folder.check_place(given.output.expanduser().absolute(), given.overwrite)
+        folder.check_place(given.output.expanduser().absolute(), given.overwrite, "measurements")
     except StoreExistsError as error:
-        mend = (
-            "give --overwrite, or choose another name"
+        text = (
+            f"{given.output} is there already; give --overwrite, or choose another name"
             if error.replaceable
-            else "daskphys did not write it, so --overwrite does not replace it: remove it yourself, or choose another name"
+            else str(error).replace("overwrite=True", "--overwrite")
         )
-        raise StoreExistsError(f"{given.output} is there already; {mend}", error.replaceable) from error
+        raise StoreExistsError(text, error.replaceable) from error
 
 
 def _check(A: Any, value: Any, given: argparse.Namespace) -> None:
@@ -121,6 +121,11 @@ def _check(A: Any, value: Any, given: argparse.Namespace) -> None:
         raise ShapeError(
             f"--op {given.op} expected INPUT to be measurements, as `apply --op forward` writes them, got one array of "
             f"shape {tuple(value.shape)}"
+        )
+    if isinstance(A, Stacked | Joined) and given.op in ("forward", "normal") and several:
+        raise ShapeError(
+            f"--op {given.op} expected INPUT to be an image, got measurements of {len(value)} sensors: --op adjoint and --op "
+            f"pinv take them"
         )
     for array in value if several else [value]:
         if np.dtype(array.dtype).name not in FLOATS:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
 from daskphys.cli import apply, demo, info, plan
-from daskphys.errors import DaskphysError
+from daskphys.errors import DaskphysError, nearest
 
 #: What a shell reports for a command that Ctrl-C ended (128 + SIGINT).
 INTERRUPTED = 130
@@ -37,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show ᵀ shows a question mark
-    given = _parser().parse_args(argv)
+    given, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        given.parser.error(_unrecognized(unknown, given.parser.format_help()))
     try:
         failed = given.run(given)
     except KeyboardInterrupt:
@@ -53,6 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for line in failed:
         print(f"{given.parser.prog}: error: {line}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _unrecognized(unknown: list[str], help_text: str) -> str:
+    """As argparse says it, with the nearest option of those that the help tells of."""
+    options = sorted(set(re.findall(r"--[a-z][a-z-]*", help_text)))
+    text = f"unrecognized arguments: {' '.join(unknown)}"
+    first = next((argument for argument in unknown if argument.startswith("--")), None)
+    return text if first is None else f"{text}: {nearest(first.partition('=')[0], options)}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -86,6 +86,8 @@ class Planned:
         >>> plan.tasks, plan.sent, plan.returned, plan.fits
         (3, 9437184, 3145728, True)
         """
+        if method == "A_adjoint":
+            x_or_shape = doors.parted(x_or_shape, self)
         return _plan(self, x_or_shape, method, dtype, calibrate)
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 
 from daskphys import doors
 from daskphys.errors import checks_keywords
-from daskphys.interop.xarray_datasets import DatasetAccessor, TreeAccessor
+from daskphys.interop.xarray_datasets import DatasetAccessor
 from daskphys.interop.xarray_door import XarrayDoor
 from daskphys.interop.xarray_images import (
     Accessor,
@@ -25,6 +25,7 @@ from daskphys.interop.xarray_images import (
     with_attrs,
 )
 from daskphys.interop.xarray_sensors import SENSOR, split_array, split_tree, tree_of
+from daskphys.interop.xarray_trees import TreeAccessor
 
 __all__ = ["DatasetAccessor", "PhysAccessor", "TreeAccessor"]
 

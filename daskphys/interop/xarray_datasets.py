@@ -1,4 +1,4 @@
-"""The accessors of datasets, variable by variable, and of trees, which hold measurements of unlike shapes."""
+"""The accessor of datasets, variable by variable."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from daskphys.interop.xarray_images import (
     check_operator,
     image,
     measurement,
+    no_measurements,
     ordered,
     with_attrs,
 )
-from daskphys.interop.xarray_sensors import SENSOR, nodes_of, tree_of
+from daskphys.interop.xarray_sensors import SENSOR, tree_of
 
 
 @xr.register_dataset_accessor("phys")
 class DatasetAccessor(Accessor):
     """Operators on each variable of a `xarray.Dataset`, as `PhysAccessor` has them for one.
 
-    With `dims`, variables that have none of these dimensions stay as they are.
+    With `dims`, variables that have none of these dimensions stay as they are; so do, of measurements, those without a
+    stack's sensor dimension, or with fewer axes than a measurement has.
 
     Parameters
     ----------
@@ -76,8 +78,8 @@ class DatasetAccessor(Accessor):
             A tree of datasets where sensors' dimensions do not agree.
         """
         check_operator(A, "forward")
-        made = self._each(dims, lambda x: measurement(x, A, dims, keep_attrs, sensor_dim, seed))
         rest = self._rest(dims)
+        made = self._each(rest, lambda x: measurement(x, A, dims, keep_attrs, sensor_dim, seed))
         if not any(isinstance(own, list) for own in made.values()):
             return self._gathered({**rest, **made}, keep_attrs)
         sensors = [
@@ -103,8 +105,9 @@ class DatasetAccessor(Accessor):
             Images.
         """
         check_operator(A, "normal")
-        made = self._each(dims, lambda x: with_attrs(A.A_adjoint_A(ordered(x, A, dims)), x.attrs, keep_attrs))
-        return self._gathered({**self._rest(dims), **made}, keep_attrs)
+        rest = self._rest(dims)
+        made = self._each(rest, lambda x: with_attrs(A.A_adjoint_A(ordered(x, A, dims)), x.attrs, keep_attrs))
+        return self._gathered({**rest, **made}, keep_attrs)
 
     @checks_keywords
     def adjoint(
@@ -167,21 +170,23 @@ class DatasetAccessor(Accessor):
         def one(y: xr.DataArray) -> Any:
             return image(by_sensor(y, A, sensor_dim), A, method, dims, keep_attrs, like)
 
-        return self._gathered(self._each(None, one), keep_attrs)
+        rest = no_measurements(self._dataset, A, sensor_dim)
+        return self._gathered({**rest, **self._each(rest, one)}, keep_attrs)
 
     def _rest(self, dims: Any) -> dict[Any, Any]:
         """The variables that are no images."""
         if dims is None:
             return {}
         names = {dims} if isinstance(dims, str) else set(dims)
-        return {name: own for name, own in self._dataset.data_vars.items() if not names & set(own.dims)}
-
-    def _each(self, dims: Any, one: Callable[[xr.DataArray], Any]) -> dict[Any, Any]:
-        rest, made = self._rest(dims), {}
+        rest = {name: own for name, own in self._dataset.data_vars.items() if not names & set(own.dims)}
         if len(rest) == len(self._dataset.data_vars):
             raise ParameterError(
                 f"the dataset has no variable with the dimensions {dims}, but {dict(self._dataset.sizes)}"
             )
+        return rest
+
+    def _each(self, rest: dict[Any, Any], one: Callable[[xr.DataArray], Any]) -> dict[Any, Any]:
+        made = {}
         for name, own in self._dataset.data_vars.items():
             if name not in rest:
                 try:
@@ -199,99 +204,3 @@ class DatasetAccessor(Accessor):
             merged.coords,
             self._dataset.attrs if keeps_attrs(keep_attrs) else {},
         )
-
-
-@xr.register_datatree_accessor("phys")
-class TreeAccessor(Accessor):
-    """Measurements of unlike shapes, as `PhysAccessor.forward` gives them: ``tree.phys.adjoint(A)``.
-
-    Parameters
-    ----------
-    tree : xarray.DataTree
-        With a node for each sensor, all with the same variables; the numbers at the end of their names give the order.
-
-    Raises
-    ------
-    ParameterError
-        From its methods: the image's axes are not known.
-    ShapeError
-        From its methods: a shape does not fit the operator, or the tree is no tree of sensors.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import xarray as xr
-    >>> import daskphys.interop.xarray
-    >>> from daskphys.physics import Blur, gaussian_blur, stack
-    >>> x = xr.DataArray(np.ones((32, 32)), dims=("y", "x"), coords={"y": np.arange(32)}, name="sky")
-    >>> A = stack(Blur(gaussian_blur(1.0), "valid"), Blur(gaussian_blur(2.0), "valid"))
-    >>> tree = x.phys.forward(A)
-    >>> [dict(node.sizes) for node in tree.children.values()]
-    [{'y': 24, 'x': 24}, {'y': 18, 'x': 18}]
-    >>> tree.phys.adjoint(A).y.equals(x.y)
-    True
-    """
-
-    def __init__(self, tree: xr.DataTree) -> None:
-        self._tree = tree
-
-    @checks_keywords
-    def adjoint(
-        self,
-        A: Any,
-        dims: str | Sequence[Any] | None = None,
-        keep_attrs: bool | None = None,
-        like: xr.DataArray | None = None,
-    ) -> Any:
-        """Aᴴ y.
-
-        Parameters
-        ----------
-        A, dims, keep_attrs, like
-            As of `PhysAccessor.adjoint`.
-
-        Returns
-        -------
-        xarray.DataArray or xarray.Dataset
-            An image; where nodes have several variables a dataset of images.
-        """
-        check_operator(A, "adjoint")
-        return self._images(A, A.A_adjoint, dims, keep_attrs, like)
-
-    @checks_keywords
-    def pinv(
-        self,
-        A: Any,
-        dims: str | Sequence[Any] | None = None,
-        keep_attrs: bool | None = None,
-        like: xr.DataArray | None = None,
-        *,
-        rtol: float | None = None,
-        max_iter: int | None = None,
-    ) -> Any:
-        """A⁺ y.
-
-        Parameters
-        ----------
-        A, dims, keep_attrs, like
-            As of `PhysAccessor.adjoint`.
-        rtol, max_iter
-            As of ``A.A_dagger``.
-
-        Returns
-        -------
-        xarray.DataArray or xarray.Dataset
-            An image; where nodes have several variables a dataset of images.
-        """
-        check_operator(A, "pinv")
-        return self._images(
-            A, functools.partial(A.A_dagger, rtol=rtol, max_iter=max_iter), dims, keep_attrs, like
-        )
-
-    def _images(self, A: Any, method: Any, dims: Any, keep_attrs: bool | None, like: Any) -> Any:
-        nodes = nodes_of(self._tree, A)
-        made = {
-            name: image([node[name] for node in nodes], A, method, dims, keep_attrs, like)
-            for name in nodes[0].data_vars
-        }
-        return next(iter(made.values())) if len(made) == 1 else xr.Dataset(made)

@@ -86,6 +86,8 @@ def image(
     y: Any, A: Any, method: Callable[[Any], Any], dims: Any, keep_attrs: bool | None, like: Any
 ) -> xr.DataArray:
     """An image of a measurement, or of a list of them, one a sensor."""
+    if like is not None and not isinstance(like, xr.DataArray):
+        raise ParameterError(f"{A!r} expected like= an image as an xarray.DataArray, got {describe(like)}")
     if dims is not None:
         dims = (dims,) if isinstance(dims, str) else tuple(dims)
         y = [_turned(own, dims) for own in y] if isinstance(y, list) else _turned(y, dims)
@@ -100,8 +102,8 @@ def image(
             f", got {names}"
         )
     if like is not None:
-        if dims is None and not set(own) <= set(like.dims):
-            names = like.dims[max(0, like.ndim - ndim) :]
+        if dims is None:
+            names = _names_like(A, own, like)
         missing = [name for name in names if name not in like.dims]
         expected = dict(zip(names, made.shape[made.ndim - ndim :], strict=len(names) == ndim))
         if len(names) != ndim or missing or any(like.sizes[d] != n for d, n in expected.items()):
@@ -110,6 +112,19 @@ def image(
                 f"{' × '.join(f'{d}: {n}' for d, n in like.sizes.items())}"
             )
     return _placed(made, dict(zip(own, names, strict=True)), like)
+
+
+def _names_like(A: Any, own: tuple[Any, ...], like: xr.DataArray) -> tuple[Any, ...]:
+    """The names of an image's own axes as `like` has them: the last, where the measurement does not tell which."""
+    if not set(own) <= set(like.dims):
+        return tuple(like.dims[max(0, like.ndim - len(own)) :])
+    theirs = tuple(dim for dim in like.dims if dim in own)
+    if theirs != own:  # one of the two was turned, and of a square image no size tells which
+        raise ParameterError(
+            f"{A!r} expected the measurement's axes in the order of like=, {theirs}, got {own}: name the operator's own in "
+            f"its order, as in dims={theirs}"
+        )
+    return own
 
 
 def _turned(y: xr.DataArray, dims: tuple[Any, ...]) -> xr.DataArray:
@@ -137,3 +152,18 @@ def _placed(made: xr.DataArray, names: dict[Any, Any], like: Any) -> xr.DataArra
 def by_sensor(y: xr.DataArray, A: Any, sensor_dim: str) -> Any:
     """A measurement as the operator takes it: of a stack a list of arrays, one a sensor."""
     return parted(y, A, sensor_dim) if isinstance(A.range, Sensors) else y
+
+
+def no_measurements(data: xr.Dataset, A: Any, sensor_dim: str | None) -> dict[Any, Any]:
+    """The variables of a dataset that are no measurements of A, but go with such; of each sensor's own without `sensor_dim`.
+
+    Where none would be left, none is: each is then said what it lacks.
+    """
+    sensors = isinstance(A.range, Sensors)
+    ndim = min(space.ndim for space in A.range.spaces) if sensors else A.range.ndim
+
+    def other(own: xr.DataArray) -> bool:
+        return sensor_dim not in own.dims if sensors and sensor_dim is not None else own.ndim < ndim
+
+    rest = {name: own for name, own in data.data_vars.items() if other(own)}
+    return rest if len(rest) < len(data.data_vars) else {}

@@ -15,6 +15,9 @@ from daskphys.errors import ParameterError, ShapeError
 #: What a stack's sensor axis is called where no other name is given.
 SENSOR = "sensor"
 
+# The number at the end of a node's name.
+_NUMBER = re.compile(r"_(\d+)$")
+
 
 def joined(arrays: Sequence[xr.DataArray], sensor_dim: str) -> xr.DataArray:
     """Arrays of one shape as one array with a sensor dimension in front.
@@ -52,17 +55,13 @@ def alike(arrays: Sequence[xr.DataArray]) -> bool:
 
 
 def parted(array: xr.DataArray, A: Any, sensor_dim: str) -> list[xr.DataArray]:
-    """The array of each sensor, out of what `joined` made: by its number where the sensors were put into another order."""
+    """The array of each sensor, out of what `joined` made."""
     if sensor_dim not in array.dims:
         raise ParameterError(
             f"{A!r} expected measurements with the dimension {sensor_dim!r}, got {', '.join(map(repr, array.dims))}: name "
-            f"it by sensor_dim=…"
+            f"it by sensor_dim=…, and of an image x.phys.forward(A) gives them"
         )
-    numbers = array.coords.get(sensor_dim)
-    if numbers is not None and numbers.dtype.kind in "iu":
-        order = np.argsort(numbers.values)
-        if np.array_equal(numbers.values[order], np.arange(len(order))):
-            array = array.isel({sensor_dim: order})
+    array = _in_order(array, A, sensor_dim)
     own = {
         name: str(name).removeprefix(f"{sensor_dim}_")
         for name, coord in array.coords.items()
@@ -75,6 +74,27 @@ def parted(array: xr.DataArray, A: Any, sensor_dim: str) -> list[xr.DataArray]:
     ]
 
 
+def _in_order(array: xr.DataArray, A: Any, sensor_dim: str) -> xr.DataArray:
+    """Sensors in the order of their numbers, where these are 0 to N - 1; of part of them the numbers must go up.
+
+    Labels, which an operator does not know, leave the order to the array.
+    """
+    known = array.coords.get(sensor_dim)
+    if known is None or known.dtype.kind not in "iu":
+        return array
+    numbers = known.values
+    order = np.argsort(numbers)
+    if np.array_equal(numbers[order], np.arange(len(order))):
+        return array.isel({sensor_dim: order})
+    if (numbers[1:] <= numbers[:-1]).any():
+        raise ParameterError(
+            f"{A!r} expected the sensors' numbers to go up, or to be each of 0 to {len(order) - 1} once, got {sensor_dim} = "
+            f"{', '.join(map(str, numbers))}: leave them out, as in y.drop_vars({sensor_dim!r}), to mean sensors by "
+            f"their order"
+        )
+    return array
+
+
 def tree_of(sensors: Sequence[xr.Dataset], sensor_dim: str) -> Any:
     """A tree with a node for each sensor."""
     return xr.DataTree.from_dict({f"{sensor_dim}_{i}": own for i, own in enumerate(sensors)})
@@ -83,10 +103,13 @@ def tree_of(sensors: Sequence[xr.Dataset], sensor_dim: str) -> Any:
 def nodes_of(tree: Any, A: Any) -> list[xr.Dataset]:
     """The dataset of each sensor, in the sensors' order: a store gives nodes in that of their names."""
     nodes = [(name, node.to_dataset()) for name, node in tree.children.items()]
-    numbers = [re.search(r"_(\d+)$", name) for name, _ in nodes]
-    if all(numbers):
-        order = sorted(range(len(nodes)), key=lambda i: int(numbers[i][1]))  # type: ignore[index]
-        nodes = [nodes[i] for i in order]
+    numbers = {int(found[1]) for name, _ in nodes if (found := _NUMBER.search(name))}
+    if len(numbers) < len(nodes):
+        raise ParameterError(
+            f"{A!r} expected the nodes of a tree with the sensors' numbers at the end, each once, as in sensor_0, got "
+            f"{', '.join(repr(name) for name, _ in nodes)}: rename them, for a store gives nodes in the order of their names"
+        )
+    nodes.sort(key=lambda node: int(_NUMBER.search(node[0])[1]))  # type: ignore[index]  # each has one
     names = {tuple(own.data_vars) for _, own in nodes}
     if len(names) != 1 or not nodes[0][1].data_vars:
         raise ShapeError(
@@ -97,8 +120,13 @@ def nodes_of(tree: Any, A: Any) -> list[xr.Dataset]:
 
 
 def split_array(array: xr.DataArray, A: Any) -> Any:
-    """`parted`, of an array that has the sensor dimension of the usual name; another one stays as it is."""
-    return parted(array, A, SENSOR) if SENSOR in array.dims else array
+    """`parted`, of an array whose sensor dimension has the usual name."""
+    if SENSOR in array.dims:
+        return parted(array, A, SENSOR)
+    raise ShapeError(
+        f"{A!r} expected measurements with the dimension {SENSOR!r}, got {', '.join(map(repr, array.dims))}: rename the one of "
+        f"the sensors, as in y.rename({array.dims[0] if array.dims else '…'}={SENSOR!r}), or give one array a sensor"
+    )
 
 
 def split_tree(tree: Any, A: Any) -> list[xr.DataArray]:

@@ -66,7 +66,7 @@ class DerivedCache:
                 self._owners[id(owner)] = set()
                 weakref.finalize(owner, self._forget, id(owner)).atexit = False
             self._owners[id(owner)].add(key)
-            released += self._evicted(room_for=size)  # before it comes in: `nbytes`, read at any time, is in bounds
+            released += self._evicted(room_for=size)  # first: `nbytes`, read at any time, is in bounds
             self._entries[full] = (made, size)
             self.nbytes += size
         return made

@@ -142,12 +142,13 @@ class Measurements(Sequence[Any]):
         store : path, URL or Zarr store
             Where to.  A folder appears when it is complete, or not at all.
         overwrite : bool
-            Whether to replace an operator or measurements that are there; nothing else is ever replaced.
+            Whether to replace measurements, or one array that the command line wrote, that daskphys wrote there; nothing else is ever replaced, nor a folder that holds
+            more than that.
 
         Raises
         ------
         StoreExistsError
-            There is something, and `overwrite` is False, or it is not of daskphys.
+            There is something, and `overwrite` is False or does not replace such.
         StorageError
             The store cannot be written.
         """

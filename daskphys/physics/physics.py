@@ -80,12 +80,13 @@ class Physics(Forward):
         store : path, URL or Zarr store
             Where to.  A folder appears when it is complete, or not at all.
         overwrite : bool
-            Whether to replace an operator or measurements that are there; nothing else is ever replaced.
+            Whether to replace an operator that daskphys wrote there; nothing else is ever replaced, nor a folder that holds
+            more than that.
 
         Raises
         ------
         StoreExistsError
-            There is something, and `overwrite` is False, or it is not of daskphys.
+            There is something, and `overwrite` is False or does not replace such.
         StorageError
             The operator holds a function, or what no file holds; or the store cannot be written.
         MissingDependencyError

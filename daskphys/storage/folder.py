@@ -29,6 +29,11 @@ FORMAT = 1
 #: The attribute of the group that says all; it is written last.
 MARK = "daskphys"
 
+# What stores hold, in words.
+_A = {"operator": "an operator", "measurements": "measurements", "array": "an array"}
+# What file browsers leave in folders that they show.
+_NOTES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+
 
 def zarr() -> Any:
     """The zarr package, or an error that says how to get it."""
@@ -71,8 +76,8 @@ def name(store: Any) -> str:
 
 
 @contextlib.contextmanager
-def written(store: Any, overwrite: bool) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A new group, and a dictionary to fill: what it says of itself, which is written last.
+def written(store: Any, overwrite: bool, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A new group of a kind, and a dictionary to fill: what it says of itself, which is written last.
 
     A folder is written beside its place and moved there when it is complete; of another store the mark comes last, so
     that what was cut short is no store of ours.
@@ -80,11 +85,11 @@ def written(store: Any, overwrite: bool) -> Iterator[tuple[Any, dict[str, Any]]]
     library = zarr()
     folder = local(store)
     if folder is None:
-        with _in_place(library, store, overwrite) as (group, said):
+        with _in_place(library, store, overwrite, kind) as (group, said):
             yield group, said
         return
-    said = {}
-    check_place(folder, overwrite)
+    said = {"kind": kind}
+    check_place(folder, overwrite, kind)
     beside = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -105,16 +110,16 @@ def written(store: Any, overwrite: bool) -> Iterator[tuple[Any, dict[str, Any]]]
 
 
 @contextlib.contextmanager
-def _in_place(library: Any, store: Any, overwrite: bool) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _in_place(library: Any, store: Any, overwrite: bool, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     """`written`, of a store that cannot be moved: what fails is removed again."""
-    said: dict[str, Any] = {}
+    said: dict[str, Any] = {"kind": kind}
     if store is None or not getattr(store, "supports_deletes", True):
         raise StorageError(
             f"{name(store)} cannot be written: expected a path, a URL or a Zarr store whose entries can be replaced; a folder "
             f"may be packed afterwards, as by shutil.make_archive"
         )
     try:
-        _check_other(library, store, overwrite)
+        _check_other(library, store, overwrite, kind)
         group = library.create_group(store, zarr_format=3, overwrite=overwrite, attributes={MARK: {}})
     except (TypeError, ValueError, OSError) as error:
         if isinstance(error, StorageError):
@@ -134,36 +139,66 @@ def _in_place(library: Any, store: Any, overwrite: bool) -> Iterator[tuple[Any, 
         raise
 
 
-def _check_other(library: Any, store: Any, overwrite: bool) -> None:
+def _check_other(library: Any, store: Any, overwrite: bool, kind: str) -> None:
     """`check_place`, of a store that is no folder."""
     try:
         there = library.open(store, mode="r+")
     except FileNotFoundError:
         return
-    kept = dict(there.attrs).get(MARK)
-    empty = isinstance(there, library.Group) and not dict(there.attrs) and not list(there.keys())
-    _refuse(store, overwrite, kept is not None or empty, empty)
+    held = sorted(there.keys()) if isinstance(there, library.Group) else []
+    attributes = dict(there.attrs)
+    if isinstance(there, library.Group) and not attributes and not held:
+        return
+    _refuse(store, overwrite, kind, attributes.get(MARK), [name for name in held if name != "arrays"])
 
 
-def check_place(folder: Path, overwrite: bool) -> None:
-    """Refuse to write over what is there, and to replace what is no store of ours even if asked."""
+def check_place(folder: Path, overwrite: bool, kind: str) -> None:
+    """Refuse to write over what is there, and to replace what is no store of ours of its kind even if asked.
+
+    An operator replaces an operator; what was measured, or made of it, another such.
+    """
     if not (folder.exists() or folder.is_symlink()):
+        above = next(path for path in folder.parents if path.exists())
+        if not above.is_dir():
+            raise StorageError(f"{name(folder)} cannot be written: {str(above)!r} is a file, not a folder")
         return
     try:
-        ours = MARK in json.loads((folder / "zarr.json").read_text()).get("attributes", {})
+        said = json.loads((folder / "zarr.json").read_text()).get("attributes", {}).get(MARK)
     except (OSError, ValueError, AttributeError):
-        ours = folder.is_dir() and not any(folder.iterdir())
-    _refuse(folder, overwrite, ours and not folder.is_symlink(), False)
+        said = {} if folder.is_dir() and not any(folder.iterdir()) else None
+    ours = None if folder.is_symlink() else said
+    _refuse(folder, overwrite, kind, ours, [] if ours is None else list(_others(folder)))
 
 
-def _refuse(store: Any, overwrite: bool, ours: bool, empty: bool) -> None:
-    """An error where there is something that may not be replaced."""
-    if not ours:
+def _others(folder: Path) -> Iterator[str]:
+    """What is in a store's folder that is no part of it, down to the arrays' chunks; notes of file browsers are no loss."""
+    for path in (*folder.glob("*"), *folder.glob("arrays/*"), *folder.glob("arrays/*/*")):
+        parts = path.relative_to(folder).parts
+        own = (("zarr.json", "arrays"), None, ("zarr.json", "c"))[len(parts) - 1]
+        fits = path.name in own if own else path.name == "zarr.json" or path.name.isdecimal()
+        if not fits and path.name not in _NOTES:
+            yield "/".join(parts)
+
+
+def _refuse(store: Any, overwrite: bool, kind: str, said: Any, others: list[str]) -> None:
+    """An error where there is something that may not be replaced: no store of ours, more than that, or one of another kind."""
+    if said is None:
         raise StoreExistsError(
             f"{name(store)} is there and was not written by daskphys, so overwrite=True does not replace it: remove it "
             f"yourself, or choose another name"
         )
-    if not overwrite and not empty:
+    there = said.get("kind", kind) if isinstance(said, dict) else kind
+    why = ""
+    if others:
+        why = f"holds {', '.join(map(repr, others[:3]))}{', …' if len(others) > 3 else ''}, which daskphys did not write"
+    elif (there == "operator") != (kind == "operator"):
+        why = f"holds {_A[there]}, and {_A[kind]} would be written" if there in _A else f"holds {there!r}"
+    if why:
+        raise StoreExistsError(
+            f"{name(store)} is there and {why}, so overwrite=True does not replace it: remove it yourself, or choose another "
+            f"name"
+        )
+    if not overwrite:
         raise StoreExistsError(
             f"{name(store)} is there already: write overwrite=True, or choose another name", replaceable=True
         )

@@ -14,10 +14,10 @@ from daskphys.storage.reading import Reader
 
 def write_array(array: Any, store: Any, overwrite: bool) -> None:
     """Write one array, in a group as that of measurements."""
-    with folder.written(store, overwrite) as (group, said):
+    with folder.written(store, overwrite, "array") as (group, said):
         writer = Writer(group)
         number = writer.add(array)
-        said.update(kind="array", array=number, arrays=writer.finish())
+        said.update(array=number, arrays=writer.finish())
 
 
 def open_array(store: Any) -> Any:

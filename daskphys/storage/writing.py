@@ -20,10 +20,10 @@ def write(what: Any, store: Any, overwrite: bool) -> None:
 
 
 def _write_operator(operator: Any, store: Any, overwrite: bool) -> None:
-    with folder.written(store, overwrite) as (group, said):
+    with folder.written(store, overwrite, "operator") as (group, said):
         writer = Writer(group)
         tree = encode(operator, writer)
-        said.update(kind="operator", operator=tree, arrays=writer.finish())
+        said.update(operator=tree, arrays=writer.finish())
 
 
 def _write_measurements(y: Measurements, store: Any, overwrite: bool) -> None:
@@ -33,7 +33,7 @@ def _write_measurements(y: Measurements, store: Any, overwrite: bool) -> None:
             f"to_zarr writes numbers, and would lose the names of {describe(named[0])}: xarray writes both, as in "
             f"x.phys.forward(A).to_zarr(store); for the numbers alone y.map(lambda a: a.data).to_zarr(store)"
         )
-    with folder.written(store, overwrite) as (group, said):
+    with folder.written(store, overwrite, "measurements") as (group, said):
         writer = Writer(group)
         numbers = [writer.add(array) for array in y]
-        said.update(kind="measurements", measurements=numbers, arrays=writer.finish())
+        said.update(measurements=numbers, arrays=writer.finish())

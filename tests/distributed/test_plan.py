@@ -199,6 +199,20 @@ def test_a_plan_of_processes_gives_each_its_own_memory(processes, image, blurs):
     assert not any("share" in note for note in plan.notes)
 
 
+def test_a_plan_of_measurements_that_xarray_joined_is_that_of_the_list(threads, image, blurs):
+    xr = pytest.importorskip("xarray")
+    pytest.importorskip("daskphys.interop.xarray")
+    D = distribute(blurs, threads)
+    y = xr.DataArray(image, dims=("band", "y", "x")).phys.forward(blurs)
+    tree = xr.DataTree.from_dict(
+        {f"sensor_{i}": own.to_dataset(name="y") for i, own in enumerate(y.drop_vars("sensor"))}
+    )
+    expected = D.plan(blurs(image), "A_adjoint", calibrate=False)
+    for joined in (y, tree):
+        plan = D.plan(joined, "A_adjoint", calibrate=False)
+        assert (plan.shape, plan.tasks, plan.sent) == (expected.shape, expected.tasks, expected.sent)
+
+
 def test_a_plan_refuses_bad_input(threads, image, blurs):
     D = distribute(blurs, threads)
     with raises(ParameterError, "A_adjont", "A_adjoint"):

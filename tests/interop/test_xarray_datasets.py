@@ -91,9 +91,51 @@ def test_measurements_are_turned_as_dims_say():
     xr.testing.assert_equal(turned, z.phys.adjoint(fourier))
 
 
+def test_a_turned_measurement_is_refused_beside_an_image_of_the_other_order():
+    x = image(2, 12, 12)
+    y = x.phys.forward(ALIKE)
+    xr.testing.assert_equal(y.phys.adjoint(ALIKE, like=x), y.phys.adjoint(ALIKE))
+    for turned, like in ((y.transpose(..., "x", "y"), x), (y, x.transpose("x", "y", "t"))):
+        with raises(ParameterError, "order of like=", "dims="):
+            turned.phys.adjoint(ALIKE, like=like)
+        xr.testing.assert_equal(
+            turned.phys.adjoint(ALIKE, dims=DIMS, like=like), y.phys.adjoint(ALIKE, like=x)
+        )
+    fourier = MRI(np.random.default_rng(2).random((12, 12)) < 0.5)
+    z = x.astype(complex).phys.forward(fourier)
+    with raises(ParameterError, "order of like=", "('y', 'x')"):
+        z.transpose("t", "k_x", "k_y").phys.pinv(fourier, like=x)
+    for like in (x.data, x.to_dataset()):
+        with raises(ParameterError, "like=", "DataArray"):
+            y.phys.adjoint(ALIKE, like=like)
+
+
+def test_what_is_no_measurement_goes_with_those_that_are():
+    x = image(2, 16, 12)
+    data = xr.Dataset({"sky": x, "exposure": ("t", [1.0, 2.0]), "gain": 0.5})
+    unlike = stack(*[Blur(kernel, "valid") for kernel in KERNELS[:2]], Crop((0, 0), (8, 8), (16, 12)))
+    for A in (ALIKE, ALIKE[0], unlike):
+        y = data.phys.forward(A, dims=DIMS)
+        for back in (y.phys.adjoint(A), y.phys.adjoint(A, dims=DIMS)):
+            assert list(back.data_vars) == ["sky", "exposure", "gain"]
+            assert np.array_equal(back.sky.data, A.A_adjoint(A(x.data)))
+            xr.testing.assert_identical(back.exposure.drop_vars("t"), data.exposure.drop_vars("t"))
+            assert float(back.gain) == 0.5
+    with raises(ParameterError, "variable 'sky'", "'sensor'", "x.phys.forward(A)"):
+        data.phys.adjoint(ALIKE)
+
+
 def test_sensors_are_known_by_their_numbers():
     y = image(2, 16, 12).phys.forward(ALIKE)
     xr.testing.assert_equal(y.isel(sensor=[2, 0, 1]).phys.adjoint(ALIKE), y.phys.adjoint(ALIKE))
+    part = y.isel(sensor=[1, 2])
+    assert part.sensor.values.tolist() == [1, 2]
+    xr.testing.assert_equal(part.phys.adjoint(ALIKE[1:]), ALIKE[1:].A_adjoint(list(part.drop_vars("sensor"))))
+    for numbers in ([0, 1, 1], [2, 3, 1]):
+        other = y.assign_coords(sensor=numbers)
+        with raises(ParameterError, f"sensor = {', '.join(map(str, numbers))}", "y.drop_vars('sensor')"):
+            other.phys.adjoint(ALIKE)
+        xr.testing.assert_equal(other.drop_vars("sensor").phys.adjoint(ALIKE), y.phys.adjoint(ALIKE))
     names = y.assign_coords(sensor=["left", "right", "top"])  # which say no order
     xr.testing.assert_equal(names.phys.adjoint(ALIKE), y.phys.adjoint(ALIKE))
     with raises(ShapeError, "3 sensors"):
@@ -133,6 +175,11 @@ def test_bad_datasets_and_trees():
         xr.DataTree.from_dict(nodes).phys.adjoint(ALIKE)
     with raises(ShapeError, "without nodes"):
         xr.DataTree().phys.pinv(ALIKE)
+    for names in (("left", "right", "top"), ("a_0", "b_0", "b_1"), ("sensor_0", "sensor_1", "other")):
+        with raises(ParameterError, "sensor_0", repr(names[0]), "rename"):
+            xr.DataTree.from_dict(dict.fromkeys(names, x.to_dataset())).phys.adjoint(ALIKE)
+    with raises(ShapeError, "y.rename(t='sensor')"):
+        ALIKE.A_adjoint(x)
     with raises(ShapeError, "one variable", "'sky', 'power'", "[node['sky'] for node in"):
         both = xr.Dataset({"sky": x, "power": x})
         ALIKE.A_adjoint(xr.DataTree.from_dict({f"sensor_{i}": both for i in range(3)}))

@@ -25,7 +25,7 @@ from daskphys.errors import (
 from daskphys.physics import Blur, Diagonal, FunctionOperator, Measurements, stack
 from daskphys.storage.single import open_array
 
-pytest.importorskip("zarr")
+zarr = pytest.importorskip("zarr")
 A = stack(*[Blur(np.random.default_rng(i).random((5, 5))) for i in range(3)])
 
 
@@ -246,6 +246,45 @@ def test_nothing_is_replaced_unasked_and_nothing_of_others_ever(store, tmp_path)
     with raises(StoreExistsError, "not written by daskphys"):
         B.to_zarr(tmp_path / "thesis", overwrite=True)
     assert (tmp_path / "thesis" / "chapter1").read_text() == "…"
+
+
+@pytest.mark.parametrize("place", ["notes.txt", "arrays/notes.txt", "arrays/0/notes.txt", ".git"])
+def test_a_store_with_a_file_of_the_users_own_is_not_replaced(store, place):
+    (store / place).write_text("…")
+    with raises(
+        StoreExistsError, repr(place), "did not write", "overwrite=True does not replace it"
+    ) as caught:
+        A.to_zarr(store, overwrite=True)
+    assert not caught.value.replaceable
+    assert (store / place).read_text() == "…"
+    assert daskphys.open_physics(store) == A
+    (store / place).rename(store / ".DS_Store")  # which Finder leaves
+    A[::-1].to_zarr(store, overwrite=True)
+    assert daskphys.open_physics(store) == A[::-1]
+
+
+def test_operators_are_not_replaced_by_measurements_nor_they_by_operators(store, tmp_path):
+    y = Measurements([np.ones(2)])
+    with raises(StoreExistsError, "holds an operator", "measurements would be written"):
+        y.to_zarr(store, overwrite=True)
+    y.to_zarr(tmp_path / "y.zarr")
+    y.to_zarr(tmp_path / "y.zarr", overwrite=True)
+    with raises(StoreExistsError, "holds measurements", "an operator would be written"):
+        A.to_zarr(tmp_path / "y.zarr", overwrite=True)
+    assert daskphys.open_physics(store) == A
+    memory = zarr.storage.MemoryStore()
+    A.to_zarr(memory)
+    with raises(StoreExistsError, "holds an operator"):
+        y.to_zarr(memory, overwrite=True)
+    zarr.open_group(memory).create_array("mine", shape=3, dtype="f8")
+    with raises(StoreExistsError, "'mine'"):
+        A.to_zarr(memory, overwrite=True)
+
+
+def test_a_place_under_a_file(tmp_path):
+    (tmp_path / "file").write_text("…")
+    with raises(StorageError, "is a file, not a folder", "file'"):
+        A.to_zarr(tmp_path / "file" / "deeper" / "A.zarr")
 
 
 def test_what_fails_leaves_what_was_there(store):
