@@ -43,7 +43,7 @@ ARRAY_LIBRARIES = {"cupy", "cupyx", "torch", "jax", "array_api_strict", "array_a
 
 #: Where array libraries may be imported besides `backend`: doors, the probe for GPUs, and the kinds of images
 #: that users ask for or show.
-KNOW_ARRAYS = ("backend/", "interop/", "distributed/cluster.py", "datasets.py", "plotting/", "testing/")
+KNOW_ARRAYS = ("backend/", "interop/", "distributed/cluster.py", "datasets/", "plotting/", "testing/")
 
 
 def modules():
