@@ -507,9 +507,7 @@ def test_apply_says_overwrite_in_its_own_words_and_reads_stores_and_zips_of_any_
     assert "got measurements of 3 sensors: --op adjoint" in capsys.readouterr().err
     shutil.copytree(operator, tmp_path / "B")
     assert main([*given[:3], str(tmp_path / "B"), *given[4:], "--overwrite"]) == 1
-    assert (
-        "holds an operator, and measurements would be written, so --overwrite does" in capsys.readouterr().err
-    )
+    assert "its kind is 'operator', not 'measurements', so --overwrite does" in capsys.readouterr().err
     shutil.copytree(y, tmp_path / "y.npy")
     for store in (str(tmp_path / "y.npy"), shutil.make_archive(y, "zip", y)):
         assert main(["apply", operator, store, back, "--op", "adjoint", *given[4:], "--overwrite"]) == 0

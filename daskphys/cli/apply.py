@@ -21,7 +21,8 @@ from daskphys.physics import Measurements
 from daskphys.physics.blockdiagonal import BlockDiagonal
 from daskphys.physics.parts import Joined
 from daskphys.physics.stacked import Stacked
-from daskphys.storage import folder, open_physics
+from daskphys.storage import open_physics
+from daskphys.storage.replacing import check_place
 
 OPERATIONS = {"forward": "A x", "adjoint": "Aᴴ y", "normal": "AᴴA x", "pinv": "A⁺ y, least squares"}
 
@@ -104,7 +105,7 @@ def _check_output(given: argparse.Namespace) -> None:
                 f"another name"
             )
     try:
-        folder.check_place(given.output.expanduser().absolute(), given.overwrite, "measurements")
+        check_place(given.output.expanduser().absolute(), given.overwrite, "measurements")
     except StoreExistsError as error:
         text = (
             f"{given.output} is there already; give --overwrite, or choose another name"

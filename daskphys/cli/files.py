@@ -11,7 +11,7 @@ import numpy as np
 from daskphys.datasets import load_example
 from daskphys.errors import ImageError
 from daskphys.physics.measurements import Measurements
-from daskphys.storage import folder, open_measurements
+from daskphys.storage import groups, open_measurements
 from daskphys.storage.single import open_array, write_array
 
 
@@ -46,7 +46,7 @@ def _npy(path: Path) -> np.ndarray:
 
 
 def _store(path: Path) -> Any:
-    if folder.kind(path) == "measurements":
+    if groups.kind(path) == "measurements":
         return open_measurements(path, lazy=True)
     return open_array(path)
 

@@ -17,7 +17,7 @@ from dask.base import tokenize
 from daskphys.errors import StorageError, checks_keywords
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.stack import stacked
-from daskphys.storage import folder
+from daskphys.storage import groups, places
 from daskphys.storage.arrays import checked, digest_of, read
 from daskphys.storage.classes import known_classes
 from daskphys.storage.decoding import Decoder, damage_named, runs_of
@@ -71,11 +71,11 @@ def open_physics(store: Any, *, lazy: bool = False, classes: Sequence[type] = ()
     classes = tuple(classes)
     with unpacked(store) as source:
         lazy = lazy and source is store  # a zip is closed again, so it is read whole
-        group, said = folder.opened(source, "operator")
+        group, said = groups.opened(source, "operator")
         stack = _lazy_stack(said, store, classes) if lazy else None
         if stack is not None:
             return stack
-        reader = Reader(group, tuple(said["arrays"]), folder.name(store), lazy)
+        reader = Reader(group, tuple(said["arrays"]), places.name(store), lazy)
         return _decoder(reader, classes).whole(said["operator"])
 
 
@@ -113,11 +113,11 @@ def open_measurements(store: Any, *, lazy: bool = False) -> Measurements:
     ((2, 2), (3,))
     """
     with unpacked(store) as source:
-        group, said = folder.opened(source, "measurements")
-        reader = Reader(group, tuple(said["arrays"]), folder.name(store), lazy)
+        group, said = groups.opened(source, "measurements")
+        reader = Reader(group, tuple(said["arrays"]), places.name(store), lazy)
         numbers = said["measurements"]
         if not isinstance(numbers, list) or not all(isinstance(number, int) for number in numbers):
-            raise StorageError(f"{folder.name(store)} is damaged: its JSON does not list measurements")
+            raise StorageError(f"{places.name(store)} is damaged: its JSON does not list measurements")
         if source is not store:  # a zip is closed again, so it is read whole
             return Measurements(da.from_array(reader(n)) if lazy else reader(n) for n in numbers)
         return Measurements(reader.dask(n) if lazy else reader(n) for n in numbers)
@@ -194,8 +194,8 @@ class SensorOf:
 
     @functools.cached_property
     def _opened(self) -> tuple[Decoder, list[Any], list[int]]:
-        group, said = folder.opened(self.store, "operator")
-        where = folder.name(self.store)
+        group, said = groups.opened(self.store, "operator")
+        where = places.name(self.store)
         if tokenize(said) != self.token:
             raise StorageError(f"{where} is not what it was when it was opened: open it again")
         decoder = _decoder(Reader(group, tuple(said["arrays"]), where, lazy=True), self.classes)
@@ -220,8 +220,8 @@ def _lazy_stack(said: Any, store: Any, classes: tuple[type, ...]) -> Any:
     """The stack of a file that holds one, without a look at its sensors but for the first of each kind; else None."""
     if not isinstance(said["operator"], dict) or "runs" not in said["operator"]:
         return None
-    place = folder.local(store)
-    count = sum(run["count"] for run in runs_of(said["operator"], folder.name(store)))
+    place = places.local(store)
+    count = sum(run["count"] for run in runs_of(said["operator"], places.name(store)))
     maker = SensorOf(store if place is None else str(place), classes, tokenize(said))
-    with damage_named(folder.name(store)):
+    with damage_named(places.name(store)):
         return stacked(StoredSensors(maker, range(count)))

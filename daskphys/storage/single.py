@@ -7,14 +7,15 @@ from typing import Any
 import dask.array as da
 
 from daskphys.errors import StorageError
-from daskphys.storage import folder
+from daskphys.storage import groups, places
 from daskphys.storage.arrays import Writer, check_numbers
+from daskphys.storage.making import written
 from daskphys.storage.reading import Reader
 
 
 def write_array(array: Any, store: Any, overwrite: bool) -> None:
     """Write one array, in a group as that of measurements."""
-    with folder.written(store, overwrite, "array") as (group, said):
+    with written(store, overwrite, "array") as (group, said):
         writer = Writer(group)
         number = writer.add(array)
         said.update(array=number, arrays=writer.finish())
@@ -22,15 +23,15 @@ def write_array(array: Any, store: Any, overwrite: bool) -> None:
 
 def open_array(store: Any) -> Any:
     """What `write_array` wrote, or any other Zarr array, as a Dask array."""
-    where = folder.name(store)
-    if folder.kind(store) is None:
+    where = places.name(store)
+    if groups.kind(store) is None:
         try:
-            array = folder.zarr().open_array(store, mode="r")
+            array = places.zarr().open_array(store, mode="r")
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise StorageError(
                 f"{where} is no Zarr array, and nothing that daskphys wrote: of a group, give the path of one of its arrays"
             ) from error
         check_numbers(array, where)
         return da.from_array(array)
-    group, said = folder.opened(store, "array")
+    group, said = groups.opened(store, "array")
     return Reader(group, tuple(said["arrays"]), where, True).dask(said["array"])

@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 
+import dask.array
 import numpy as np
 import pytest
 from cases import raises
@@ -248,8 +249,19 @@ def test_nothing_is_replaced_unasked_and_nothing_of_others_ever(store, tmp_path)
     assert (tmp_path / "thesis" / "chapter1").read_text() == "…"
 
 
-@pytest.mark.parametrize("place", ["notes.txt", "arrays/notes.txt", "arrays/0/notes.txt", ".git"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "notes.txt",
+        "arrays/notes.txt",
+        "arrays/0/notes.txt",
+        "arrays/0/c/notes.txt",
+        "arrays/77/zarr.json",
+        ".git",
+    ],
+)
 def test_a_store_with_a_file_of_the_users_own_is_not_replaced(store, place):
+    (store / place).parent.mkdir(exist_ok=True)
     (store / place).write_text("…")
     with raises(
         StoreExistsError, repr(place), "did not write", "overwrite=True does not replace it"
@@ -263,21 +275,76 @@ def test_a_store_with_a_file_of_the_users_own_is_not_replaced(store, place):
     assert daskphys.open_physics(store) == A[::-1]
 
 
+def test_a_store_with_more_attributes_or_of_an_unknown_kind_is_not_replaced(store):
+    with raises(StoreExistsError, "the attribute 'note'"):
+        zarr.open_group(store).attrs["note"] = "mine"
+        A.to_zarr(store, overwrite=True)
+    del zarr.open_group(store).attrs["note"]
+    for kind in ("future", ["operator"]):
+        edit(store, lambda said, kind=kind: said.update(kind=kind))
+        for what in (A, Measurements([np.ones(2)])):
+            with raises(StoreExistsError, f"kind is {kind!r}"):
+                what.to_zarr(store, overwrite=True)
+
+
+def test_a_link_to_a_store_is_not_replaced(store, tmp_path):
+    (tmp_path / "link").symlink_to(store)
+    with raises(StoreExistsError, "is a link"):
+        A[::-1].to_zarr(tmp_path / "link", overwrite=True)
+    assert daskphys.open_physics(tmp_path / "link") == A
+
+
+class Comes:
+    """An array whose numbers, when they are asked for, are not the only thing that comes."""
+
+    def __init__(self, then):
+        self.then, self.dtype, self.shape, self.ndim = then, np.dtype(float), (2,), 1
+
+    def __getitem__(self, index):
+        self.then()
+        return np.ones(2)[index]
+
+
+def test_what_comes_while_a_store_is_written_stays(tmp_path):
+    place = tmp_path / "y.zarr"
+
+    def then():
+        place.mkdir(exist_ok=True)
+        (place / "precious.txt").write_text("…")
+
+    y = Measurements([dask.array.from_array(Comes(then), chunks=2)])
+    with raises(StoreExistsError, "not written by daskphys"):
+        y.to_zarr(place)
+    assert [path.name for path in tmp_path.iterdir()] == ["y.zarr"]
+    assert (place / "precious.txt").read_text() == "…"
+    first = Measurements([np.array([2.0, 3.0])])
+    other = Measurements([dask.array.from_array(Comes(lambda: first.to_zarr(tmp_path / "z")), chunks=2)])
+    with raises(StoreExistsError, "is there already"):
+        other.to_zarr(tmp_path / "z")
+    assert daskphys.open_measurements(tmp_path / "z")[0].tolist() == [2.0, 3.0]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_names_that_no_file_can_have(name, tmp_path):
+    with raises(StorageError, "cannot be written"):
+        A.to_zarr(tmp_path / name)
+
+
 def test_operators_are_not_replaced_by_measurements_nor_they_by_operators(store, tmp_path):
     y = Measurements([np.ones(2)])
-    with raises(StoreExistsError, "holds an operator", "measurements would be written"):
+    with raises(StoreExistsError, "its kind is 'operator', not 'measurements'"):
         y.to_zarr(store, overwrite=True)
     y.to_zarr(tmp_path / "y.zarr")
     y.to_zarr(tmp_path / "y.zarr", overwrite=True)
-    with raises(StoreExistsError, "holds measurements", "an operator would be written"):
+    with raises(StoreExistsError, "its kind is 'measurements', not 'operator'"):
         A.to_zarr(tmp_path / "y.zarr", overwrite=True)
     assert daskphys.open_physics(store) == A
     memory = zarr.storage.MemoryStore()
     A.to_zarr(memory)
-    with raises(StoreExistsError, "holds an operator"):
+    with raises(StoreExistsError, "its kind is 'operator'"):
         y.to_zarr(memory, overwrite=True)
     zarr.open_group(memory).create_array("mine", shape=3, dtype="f8")
-    with raises(StoreExistsError, "'mine'"):
+    with raises(StoreExistsError, "'mine/zarr.json'"):
         A.to_zarr(memory, overwrite=True)
 
 

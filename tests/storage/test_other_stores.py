@@ -53,6 +53,47 @@ def test_what_is_in_another_store_stays():
         A.to_zarr(array, overwrite=True)
 
 
+def test_files_in_a_place_that_is_no_group_stay():
+    """Of a file system that is not Zarr's alone."""
+    files = pytest.importorskip("fsspec").filesystem("memory")
+    url = "memory://thesis"
+    files.pipe("/thesis/chapter1.txt", b"...")
+    for overwrite in (False, True):
+        for operator in (A, UNWRITABLE):
+            with raises(StoreExistsError, "not written by daskphys"):
+                operator.to_zarr(url, overwrite=overwrite)
+    assert files.cat("/thesis/chapter1.txt") == b"..."
+    A.to_zarr("memory://own")
+    A[::-1].to_zarr("memory://own", overwrite=True)
+    for key in ("notes.txt", "arrays/notes.txt"):
+        files.pipe(f"/own/{key}", b"...")
+        with raises(StoreExistsError, repr(key), "did not write"):
+            A.to_zarr("memory://own", overwrite=True)
+        assert files.cat(f"/own/{key}") == b"..."
+        files.rm(f"/own/{key}")
+    assert daskphys.open_physics("memory://own") == A[::-1]
+
+
+def test_a_part_of_a_store_of_files_is_a_folder(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1").write_text("…")
+    root = zarr.storage.LocalStore(tmp_path)
+    with raises(StoreExistsError, str(tmp_path / "thesis")):
+        A.to_zarr(zarr.storage.StorePath(root, "thesis"), overwrite=True)
+    A.to_zarr(zarr.storage.StorePath(root, "A"))
+    assert daskphys.open_physics(tmp_path / "A") == A
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    with raises(StorageError, "cannot be written"):
+        A.to_zarr(zarr.storage.LocalStore(tmp_path / "A", read_only=True))
+    for url in ("file://there/A.zarr", f"file://{tmp_path}/run#3.zarr", f"file://{tmp_path}/run?3"):
+        with raises(StorageError, url, "file:///folder"):
+            A.to_zarr(url)
+    A.to_zarr(f"file://localhost{tmp_path}/run%233.zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["run#3.zarr"]
+
+
 def test_what_fails_leaves_nothing_in_another_store():
     store = {}
     with pytest.raises(StorageError):
@@ -66,7 +107,7 @@ def test_what_was_cut_short_in_another_store(monkeypatch):
     """A process that is killed cannot remove what it wrote; the mark comes last."""
     store = {}
     with monkeypatch.context() as patched:
-        patched.setattr("zarr.storage.StorePath.delete_dir", lambda self: _nothing())
+        patched.setattr("zarr.storage.StorePath.delete", lambda self: _nothing())
         with pytest.raises(StorageError):
             UNWRITABLE.to_zarr(store)
     with raises(StorageError, "cut short"):

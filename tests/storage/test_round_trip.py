@@ -298,7 +298,16 @@ def test_a_zip_that_is_none_is_cut_short_damaged_or_packs_the_folder_itself(tmp_
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
     start = whole.index(b"arrays/0/c/") + 40
     (tmp_path / "damaged.zip").write_bytes(whole[:start] + bytes(20) + whole[start + 20 :])
+    # Python writes none that are encrypted; the flag alone makes it ask for a password.
+    flagged = bytearray(whole)
+    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        start = flagged.find(mark)
+        while start >= 0:
+            flagged[start + at] |= 1
+            start = flagged.find(mark, start + 1)
+    (tmp_path / "locked.zip").write_bytes(flagged)
     for name, expected in (
+        ("locked", "without a password"),
         ("cut", "cut short"),
         ("damaged", "damaged"),
         ("folder", "no zarr.json at its top"),
