@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
@@ -17,12 +18,13 @@ from daskphys.distributed.memory import Held, Peak, peaks
 from daskphys.distributed.merged import words
 from daskphys.distributed.plan import Plan, WorkerPlan
 from daskphys.distributed.pricing import ADDS, Stack, price, process_of
-from daskphys.errors import ParameterError, checks_keywords, nearest
+from daskphys.errors import ParameterError, ShapeError, checks_keywords, nearest
 from daskphys.graph.plan import Account, Load, Rates, repeated, together
 from daskphys.markup import bytes_text
 from daskphys.physics.base import LinearPhysics
 from daskphys.physics.cost import nbytes
 from daskphys.physics.measurements import Measurements
+from daskphys.physics.spaces import Sensors
 
 #: Methods that can be planned; "A_adjoint_A" goes where the call would go.
 METHODS = ("A", "A_adjoint", "A_adjoint_A", "A_adjoint_A by the tree", "A_adjoint_A on the workers", "normal")
@@ -86,8 +88,6 @@ class Planned:
         >>> plan.tasks, plan.sent, plan.returned, plan.fits
         (3, 9437184, 3145728, True)
         """
-        if method == "A_adjoint":
-            x_or_shape = doors.parted(x_or_shape, self)
         return _plan(self, x_or_shape, method, dtype, calibrate)
 
 
@@ -102,6 +102,9 @@ def _plan(D: Any, x_or_shape: Any, method: str, dtype: str, calibrate: bool) -> 
         raise ParameterError(f"{D!r}.plan expected a dtype among {', '.join(backend.FLOATS)}, got {dtype!r}")
     if D.normal_kind is None and method in ("A_adjoint_A on the workers", "normal"):
         raise D._not_closed("AᴴA")
+    if method == "A_adjoint" and isinstance(D.range, Sensors):
+        with contextlib.suppress(ShapeError):  # an image, of whose measurements it is asked
+            x_or_shape = doors.parted(x_or_shape, D)
     shape, dtype, chunks = _asked(D, x_or_shape, dtype)
     holding, notes = D.holding, list[str]()
     # A lazy A computes the blocks that are asked for; sums need all of them.

@@ -12,7 +12,7 @@ from typing import Any
 import xarray as xr
 
 from daskphys import doors
-from daskphys.errors import checks_keywords
+from daskphys.errors import ParameterError, checks_keywords
 from daskphys.interop.xarray_datasets import DatasetAccessor
 from daskphys.interop.xarray_door import XarrayDoor
 from daskphys.interop.xarray_images import (
@@ -166,7 +166,8 @@ class PhysAccessor(Accessor):
         Raises
         ------
         ParameterError
-            There is no sensor dimension, or `dims` does not name the image's axes.
+            There is no sensor dimension, or `dims` does not name the image's axes; names or coordinates say that the samples are in
+            another order than `forward` gives them, or than `like` has.
         ShapeError
             The measurement does not fit, or `like` has another size.
         """
@@ -205,6 +206,11 @@ class PhysAccessor(Accessor):
 
 
 def _as_dataset(array: xr.DataArray) -> xr.Dataset:
+    if array.name in array.coords:
+        raise ParameterError(
+            f"an array of the name {array.name!r} cannot be a variable beside its coordinate: rename it, as in "
+            f"x.rename('{array.name}_image')"
+        )
     return array.to_dataset(name="measurement" if array.name is None else array.name)
 
 

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from daskphys.errors import DaskphysError, ParameterError, checks_keywords
@@ -16,19 +17,21 @@ from daskphys.interop.xarray_images import (
     check_operator,
     image,
     measurement,
-    no_measurements,
+    named,
     ordered,
     with_attrs,
 )
 from daskphys.interop.xarray_sensors import SENSOR, tree_of
+from daskphys.interop.xarray_variables import ancillary, gathered
+from daskphys.physics.checks import check_seed
 
 
 @xr.register_dataset_accessor("phys")
 class DatasetAccessor(Accessor):
     """Operators on each variable of a `xarray.Dataset`, as `PhysAccessor` has them for one.
 
-    With `dims`, variables that have none of these dimensions stay as they are; so do, of measurements, those without a
-    stack's sensor dimension, or with fewer axes than a measurement has.
+    With `dims`, variables that have none of these dimensions stay as they are; so do, beside measurements, those that have
+    none of their axes, or no more than those that are carried along and the sensor dimension.
 
     Parameters
     ----------
@@ -69,8 +72,10 @@ class DatasetAccessor(Accessor):
 
         Parameters
         ----------
-        A, dims, keep_attrs, sensor_dim, seed
+        A, dims, keep_attrs, sensor_dim
             As of `PhysAccessor.forward`.
+        seed : int, optional
+            Of the noise of the first variable; those after it have seeds that follow from it.
 
         Returns
         -------
@@ -79,7 +84,8 @@ class DatasetAccessor(Accessor):
         """
         check_operator(A, "forward")
         rest = self._rest(dims)
-        made = self._each(rest, lambda x: measurement(x, A, dims, keep_attrs, sensor_dim, seed))
+        seeds = dict(zip(self._dataset.data_vars, seeds_of(seed, len(self._dataset.data_vars)), strict=True))
+        made = self._each(rest, lambda x: measurement(x, A, dims, keep_attrs, sensor_dim, seeds[x.name]))
         if not any(isinstance(own, list) for own in made.values()):
             return self._gathered({**rest, **made}, keep_attrs)
         sensors = [
@@ -170,16 +176,14 @@ class DatasetAccessor(Accessor):
         def one(y: xr.DataArray) -> Any:
             return image(by_sensor(y, A, sensor_dim), A, method, dims, keep_attrs, like)
 
-        rest = no_measurements(self._dataset, A, sensor_dim)
+        rest = ancillary(self._dataset, A, sensor_dim, dims)
         return self._gathered({**rest, **self._each(rest, one)}, keep_attrs)
 
     def _rest(self, dims: Any) -> dict[Any, Any]:
         """The variables that are no images."""
-        if dims is None:
-            return {}
-        names = {dims} if isinstance(dims, str) else set(dims)
-        rest = {name: own for name, own in self._dataset.data_vars.items() if not names & set(own.dims)}
-        if len(rest) == len(self._dataset.data_vars):
+        names = set(named("x.phys", dims) or ())
+        rest = {n: own for n, own in self._dataset.data_vars.items() if names and not names & set(own.dims)}
+        if names and len(rest) == len(self._dataset.data_vars):
             raise ParameterError(
                 f"the dataset has no variable with the dimensions {dims}, but {dict(self._dataset.sizes)}"
             )
@@ -196,11 +200,13 @@ class DatasetAccessor(Accessor):
         return made
 
     def _gathered(self, variables: dict[Any, Any], keep_attrs: bool | None) -> xr.Dataset:
-        order = [name for name in self._dataset.data_vars if name in variables]
-        coords = [own.coords.to_dataset() for own in variables.values()]
-        merged = xr.merge(coords, join="exact", compat="override")
-        return xr.Dataset(
-            {name: variables[name].variable for name in order},
-            merged.coords,
-            self._dataset.attrs if keeps_attrs(keep_attrs) else {},
-        )
+        return gathered(self._dataset, variables, self._dataset.attrs if keeps_attrs(keep_attrs) else {})
+
+
+def seeds_of(seed: int | None, count: int) -> list[int | None]:
+    """A seed for each variable: noise that is the same in two of them is none that any two images have."""
+    if seed is None or count < 2:
+        return [seed] * count
+    check_seed(seed, "x.phys.forward")
+    more = np.random.SeedSequence(seed).generate_state(count - 1)
+    return [seed, *map(int, more)]

@@ -14,6 +14,7 @@ from daskphys.errors import ShapeError
 from daskphys.interop.xarray_axes import measured
 from daskphys.interop.xarray_frames import Frame, keeps_attrs
 from daskphys.interop.xarray_grids import check_grid
+from daskphys.interop.xarray_order import check_measured
 from daskphys.interop.xarray_sensors import SENSOR, joined
 from daskphys.physics.measurements import Measurements
 
@@ -30,6 +31,7 @@ class XarrayDoor:
         frames = tuple(map(Frame.of, arrays))
         if not many:
             check_grid(operator, frames[0])
+        check_measured(operator, frames if many else frames[0])
         try:
             made = doors.apply(operator, value.map(lambda a: a.data) if many else value.data)
         except ShapeError as error:

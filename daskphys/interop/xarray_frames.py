@@ -146,6 +146,14 @@ class Frame:
         return 1.0, "sample"
 
 
+def direction(coord: Any) -> int:
+    """1 of a coordinate that goes up throughout, -1 of one that goes down; 0 of one that does neither, or is no number."""
+    if coord is None or coord.ndim != 1 or coord.dtype.kind not in "iufmM" or coord.size < 2:
+        return 0
+    values = coord.values
+    return int((values[1:] > values[:-1]).all()) - int((values[1:] < values[:-1]).all())
+
+
 def even_step(places: Any) -> float | None:
     """The distance of neighbours on a grid, of numbers or times; None where it is not even, up to rounding."""
     numbers = np.asarray(places.astype(np.int64) if places.dtype.kind in "mM" else places).astype(np.float64)
@@ -156,19 +164,50 @@ def even_step(places: Any) -> float | None:
     return step if step and float(np.abs(steps - step).max()) <= room else None
 
 
+def check_order(A: Any, coord: Any, places: Any) -> None:
+    """Refuse a measurement whose axis has the operator's samples, at `places`, in another order.
+
+    It is seen by a coordinate of numbers; of part of the samples these go up too.  Labels say no order.
+    """
+    if coord is None or coord.ndim != 1 or coord.size != len(places):
+        return
+    values = coord.values
+    if values.dtype.kind == "O":  # numbers, as what was put together from parts may have them
+        values = np.asarray(values.tolist())
+    if values.dtype.kind not in "iufmM":
+        return
+    dim = coord.dims[0]
+    if len(np.unique(values)) < len(np.unique(places)):
+        said = "some are there twice"
+    elif not np.array_equal(np.argsort(values, kind="stable"), np.argsort(places, kind="stable")):
+        said = "they are in another order"
+    else:
+        return
+    shown = f"{', '.join(map(str, values[:8]))}{', …' if len(values) > 8 else ''}"
+    mend = f"y.sortby({dim!r})" if (np.diff(places) > 0).all() else f"y.sel({dim}=x.phys.forward(A).{dim})"
+    raise ParameterError(
+        f"{A!r} expected the measurement along {dim!r} in the order of x.phys.forward(A), got {dim} = {shown}, and {said}: bring "
+        f"it into that order, as in {mend}, or leave the coordinate out, as in y.drop_vars({dim!r}), to mean samples as "
+        f"they come"
+    )
+
+
 def agreed(frames: Sequence[Frame]) -> Frame:
     """The axes of the first, with the coordinates that any of them has and none contradicts."""
     first = frames[0]
-    found: dict[Any, Any] = {}
-    for frame in frames:
-        for name, coord in frame.coords.coords.items():
-            if name not in found and set(coord.dims) <= set(first.dims):
-                found[name] = coord
+    merged = first.coords
+    for frame in frames[1:]:
+        fit = [
+            n
+            for n, c in frame.coords.coords.items()
+            if n not in merged.coords and set(c.dims) <= set(first.dims)
+        ]
+        merged = merged.assign_coords(frame.coords[fit].coords)
     sizes = dict(zip(first.dims, first.shape, strict=True))
-    fit = {
-        name: coord
-        for name, coord in found.items()
-        if all(sizes[d] == n for d, n in coord.sizes.items())
-        and all(coord.equals(f.coords[name]) for f in frames if name in f.coords.coords)
-    }
-    return Frame(first.dims, first.shape, xr.Coordinates(fit).to_dataset())
+    odd = [
+        name
+        for name, coord in merged.coords.items()
+        if any(sizes.get(d) != n for d, n in coord.sizes.items())
+        or not all(coord.equals(f.coords[name]) for f in frames if name in f.coords.coords)
+    ]
+    return Frame(first.dims, first.shape, merged.drop_vars(odd))

@@ -10,7 +10,7 @@ import numpy as np
 from daskphys.distributed.sensors import Distributed
 from daskphys.errors import DaskphysWarning, ParameterError, warn
 from daskphys.interop.tiling import sensors_of
-from daskphys.interop.xarray_frames import Frame, even_step
+from daskphys.interop.xarray_frames import Frame, direction, even_step
 from daskphys.physics.base import Adjoint, PseudoInverse
 from daskphys.physics.blur import Blur
 from daskphys.physics.downsampling import Downsampling, Upsampling
@@ -95,19 +95,25 @@ def check_grid(A: Any, x: Frame) -> None:
         known = x.coords.coords.get(x.dims[axis])
         if known is None or known.dtype.kind not in "iufmM" or known.size < 2:
             continue
-        values = known.values
-        if not ((values[1:] > values[:-1]).all() or (values[1:] < values[:-1]).all()):
-            name, twice = x.dims[axis], len(np.unique(values)) < len(values)
-            mend = f"x.drop_duplicates({name!r})" if twice else f"x.sortby({name!r})"
-            raise ParameterError(
-                f"{A!r} expected the coordinate {name!r} to go up or down throughout, for neighbouring samples are "
-                f"neighbours to it, got {'the same place twice' if twice else 'places in another order'}: mend it, as in {mend}, "
-                f"or leave it out, as in x.drop_vars({name!r}), to mean samples by their order"
-            )
-        if even_step(values) is None:
+        check_direction(A, known)
+        if even_step(known.values) is None:
             warn(
                 f"{A!r} takes all steps of the coordinate {x.dims[axis]!r} for one length, and they differ: interpolate to an "
                 f"even grid, as in x.interp({x.dims[axis]}=…), or leave the coordinate out, as in "
                 f"x.drop_vars({x.dims[axis]!r}), to mean samples by their order",
                 DaskphysWarning,
             )
+
+
+def check_direction(A: Any, coord: Any) -> None:
+    """Refuse a coordinate that goes up and down, or stands still."""
+    if direction(coord):
+        return
+    values, name = coord.values, coord.name
+    twice = len(np.unique(values)) < len(values)
+    mend = f"drop_duplicates({name!r})" if twice else f"sortby({name!r})"
+    raise ParameterError(
+        f"{A!r} expected the coordinate {name!r} to go up or down throughout, for neighbouring samples are "
+        f"neighbours to it, got {'the same place twice' if twice else 'places in another order'}: mend it, as in x.{mend}, "
+        f"or leave it out, as in x.drop_vars({name!r}), to mean samples by their order"
+    )

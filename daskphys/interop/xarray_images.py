@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 
 from daskphys.errors import ParameterError, ShapeError, describe
+from daskphys.interop.xarray_frames import direction
 from daskphys.interop.xarray_sensors import alike, joined, parted
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.physics import Physics
@@ -30,6 +31,21 @@ def check_operator(A: Any, method: str) -> None:
         )
 
 
+def named(A: Any, dims: str | Sequence[Any] | None) -> tuple[Any, ...] | None:
+    """The names that a user gives to an image's own axes."""
+    if dims is None or isinstance(dims, str):
+        return None if dims is None else (dims,)
+    if not isinstance(dims, Sequence) or any(isinstance(name, list | dict | set) for name in dims):
+        raise ParameterError(
+            f"{A!r} expected dims as names of dimensions in their order, as in dims=('y', 'x'), got {dims!r}"
+        )
+    names = tuple(dims)
+    repeated = len(set(names)) < len(names)
+    if repeated:
+        raise ParameterError(f"{A!r} expected each dimension once, got dims={names}")
+    return names
+
+
 def ordered(x: xr.DataArray, A: Any, dims: str | Sequence[Any] | None) -> xr.DataArray:
     """An image whose last dimensions are the operator's own."""
     if not isinstance(A.domain, Images):
@@ -39,17 +55,15 @@ def ordered(x: xr.DataArray, A: Any, dims: str | Sequence[Any] | None) -> xr.Dat
     if len(set(x.dims)) < len(x.dims):
         raise ParameterError(f"{A!r} expected dimensions of different names, got {tuple(x.dims)}")
     ndim = A.domain.ndim
-    if dims is None:
+    names = named(A, dims)
+    if names is None:
         return x
-    names = (dims,) if isinstance(dims, str) else tuple(dims)
     missing = [name for name in names if name not in x.dims]
     if missing:
         raise ParameterError(
             f"{A!r} expected the dimensions {names}, got an array without {', '.join(map(repr, missing))}: it has "
             f"{', '.join(map(repr, x.dims))}"
         )
-    if len(set(names)) < len(names):
-        raise ParameterError(f"{A!r} expected each dimension once, got dims={names}")
     if len(names) != ndim:
         raise ShapeError(
             f"{A!r} expected {ndim} dimensions of its own, got dims={names}: name {ndim} of "
@@ -88,8 +102,8 @@ def image(
     """An image of a measurement, or of a list of them, one a sensor."""
     if like is not None and not isinstance(like, xr.DataArray):
         raise ParameterError(f"{A!r} expected like= an image as an xarray.DataArray, got {describe(like)}")
+    dims = named(A, dims)
     if dims is not None:
-        dims = (dims,) if isinstance(dims, str) else tuple(dims)
         y = [_turned(own, dims) for own in y] if isinstance(y, list) else _turned(y, dims)
     first = y[0] if isinstance(y, list) else y
     made = with_attrs(method(y), first.attrs, keep_attrs)
@@ -101,6 +115,10 @@ def image(
             f"{A!r} expected dims as {ndim} names of an image's axes, each another one than {', '.join(map(repr, lead)) or 'none'}"
             f", got {names}"
         )
+    if set(names) & set(own) and set(names) != set(own) and tells(first, own):
+        raise ParameterError(
+            f"{A!r} expected dims among the measurement's axes, {own}, or other names for all of them, got {names}"
+        )
     if like is not None:
         if dims is None:
             names = _names_like(A, own, like)
@@ -111,59 +129,70 @@ def image(
                 f"{A!r} expected like= an image with {' × '.join(f'{d}: {n}' for d, n in expected.items())}, got "
                 f"{' × '.join(f'{d}: {n}' for d, n in like.sizes.items())}"
             )
+        for old, new in zip(own, names, strict=True):
+            for each in y if isinstance(y, list) else [y]:
+                _check_same_order(A, each.coords.get(old), like.coords.get(new))
     return _placed(made, dict(zip(own, names, strict=True)), like)
+
+
+def tells(y: xr.DataArray, names: tuple[Any, ...]) -> bool:
+    """Whether a measurement has an image's axes by these names."""
+    return any(set(axes) <= set(y.dims) for axes in (names, spectrum(names)))
+
+
+def spectrum(names: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The names that axes have in k-space."""
+    return tuple(f"k_{name}" for name in names)
 
 
 def _names_like(A: Any, own: tuple[Any, ...], like: xr.DataArray) -> tuple[Any, ...]:
     """The names of an image's own axes as `like` has them: the last, where the measurement does not tell which."""
-    if not set(own) <= set(like.dims):
-        return tuple(like.dims[max(0, like.ndim - len(own)) :])
+    shared = set(own) & set(like.dims)
     theirs = tuple(dim for dim in like.dims if dim in own)
+    if shared != set(own):
+        theirs = tuple(like.dims[max(0, like.ndim - len(own)) :])
+        if all(name == other for name, other in zip(own, theirs, strict=False) if shared & {name, other}):
+            return theirs
     if theirs != own:  # one of the two was turned, and of a square image no size tells which
         raise ParameterError(
-            f"{A!r} expected the measurement's axes in the order of like=, {theirs}, got {own}: name the operator's own in "
-            f"its order, as in dims={theirs}"
+            f"{A!r} expected the axes of like=, {theirs}, in the order of the measurement's, {own}: give dims={own} if the "
+            f"measurement is as x.phys.forward gave it, or dims={theirs} if it was transposed"
         )
     return own
 
 
+def _check_same_order(A: Any, coord: Any, other: Any) -> None:
+    """Refuse the places of `like` for a measurement that goes another way along them."""
+    if coord is None or other is None or not direction(coord) * direction(other) < 0:
+        return
+    raise ParameterError(
+        f"{A!r} expected the coordinate {coord.name!r} of the measurement to go the way of that of like=, got one that goes up and "
+        f"one that goes down: bring the two into one order, as in like.sortby({other.name!r}, ascending={direction(coord) > 0})"
+    )
+
+
 def _turned(y: xr.DataArray, dims: tuple[Any, ...]) -> xr.DataArray:
     """A measurement with the axes that belong to the image's last and in their order, where it has them by name."""
-    for names in (dims, tuple(f"k_{dim}" for dim in dims)):
-        if len(set(names)) == len(names) and set(names) <= set(y.dims):
+    for names in (dims, spectrum(dims)):
+        if set(names) <= set(y.dims):
             return y.transpose(..., *names)
     return y
 
 
 def _placed(made: xr.DataArray, names: dict[Any, Any], like: Any) -> xr.DataArray:
     """An image with other names for its own dimensions, and the coordinates of `like` along them."""
-    coords = {
-        names.get(name, name): (tuple(names.get(d, d) for d in coord.dims), coord.values, coord.attrs)
-        for name, coord in made.coords.items()
-        if like is None or not set(coord.dims) & set(names)
-    }
     if like is not None:
-        own = set(names.values())
-        coords |= {name: c.variable for name, c in like.coords.items() if c.dims and set(c.dims) <= own}
-    dims = tuple(names.get(d, d) for d in made.dims)
-    return xr.DataArray(made.data, coords, dims, made.name, made.attrs)
+        made = made.drop_vars([name for name, coord in made.coords.items() if set(coord.dims) & set(names)])
+    changed = {old: new for old, new in names.items() if old != new}
+    made = made.drop_vars([new for new in changed.values() if new in made.coords and new not in made.dims])
+    made = made.rename(changed)
+    if like is None:
+        return made
+    own = set(names.values())
+    others = [name for name, coord in like.coords.items() if not coord.dims or not set(coord.dims) <= own]
+    return made.assign_coords(like.coords.to_dataset().drop_vars(others).coords)
 
 
 def by_sensor(y: xr.DataArray, A: Any, sensor_dim: str) -> Any:
     """A measurement as the operator takes it: of a stack a list of arrays, one a sensor."""
     return parted(y, A, sensor_dim) if isinstance(A.range, Sensors) else y
-
-
-def no_measurements(data: xr.Dataset, A: Any, sensor_dim: str | None) -> dict[Any, Any]:
-    """The variables of a dataset that are no measurements of A, but go with such; of each sensor's own without `sensor_dim`.
-
-    Where none would be left, none is: each is then said what it lacks.
-    """
-    sensors = isinstance(A.range, Sensors)
-    ndim = min(space.ndim for space in A.range.spaces) if sensors else A.range.ndim
-
-    def other(own: xr.DataArray) -> bool:
-        return sensor_dim not in own.dims if sensors and sensor_dim is not None else own.ndim < ndim
-
-    rest = {name: own for name, own in data.data_vars.items() if other(own)}
-    return rest if len(rest) < len(data.data_vars) else {}

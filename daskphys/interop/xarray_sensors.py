@@ -11,12 +11,13 @@ import xarray as xr
 
 from daskphys import doors
 from daskphys.errors import ParameterError, ShapeError
+from daskphys.interop.xarray_frames import check_order
 
 #: What a stack's sensor axis is called where no other name is given.
 SENSOR = "sensor"
 
 # The number at the end of a node's name.
-_NUMBER = re.compile(r"_(\d+)$")
+_NUMBER = re.compile(r"\d+$")
 
 
 def joined(arrays: Sequence[xr.DataArray], sensor_dim: str) -> xr.DataArray:
@@ -26,6 +27,10 @@ def joined(arrays: Sequence[xr.DataArray], sensor_dim: str) -> xr.DataArray:
     name ``{sensor_dim}_{name}`` where it was a dimension's.
     """
     first = arrays[0]
+    if not isinstance(sensor_dim, str):
+        raise ParameterError(
+            f"the sensors' dimension expected a name, as in sensor_dim='camera', got {sensor_dim!r}"
+        )
     if sensor_dim in first.dims or sensor_dim in first.coords:
         raise ParameterError(
             f"the sensors' dimension expected a name that is not there yet, got {sensor_dim!r} beside "
@@ -40,11 +45,7 @@ def joined(arrays: Sequence[xr.DataArray], sensor_dim: str) -> xr.DataArray:
             coords[name] = coord
         elif len({(own.dims, own.shape) for own in each}) == 1:
             called = f"{sensor_dim}_{name}" if name in first.dims else name
-            coords[called] = (
-                (sensor_dim, *coord.dims),
-                np.stack([own.values for own in each]),
-                coord.attrs,
-            )
+            coords[called] = xr.Variable.concat([own.to_base_variable() for own in each], sensor_dim)
     data = doors.stack([a.data for a in arrays])
     return xr.DataArray(data, coords, (sensor_dim, *first.dims), first.name, first.attrs)
 
@@ -61,7 +62,7 @@ def parted(array: xr.DataArray, A: Any, sensor_dim: str) -> list[xr.DataArray]:
             f"{A!r} expected measurements with the dimension {sensor_dim!r}, got {', '.join(map(repr, array.dims))}: name "
             f"it by sensor_dim=…, and of an image x.phys.forward(A) gives them"
         )
-    array = _in_order(array, A, sensor_dim)
+    check_order(A, array.coords.get(sensor_dim), np.arange(array.sizes[sensor_dim]))
     own = {
         name: str(name).removeprefix(f"{sensor_dim}_")
         for name, coord in array.coords.items()
@@ -74,49 +75,27 @@ def parted(array: xr.DataArray, A: Any, sensor_dim: str) -> list[xr.DataArray]:
     ]
 
 
-def _in_order(array: xr.DataArray, A: Any, sensor_dim: str) -> xr.DataArray:
-    """Sensors in the order of their numbers, where these are 0 to N - 1; of part of them the numbers must go up.
-
-    Labels, which an operator does not know, leave the order to the array.
-    """
-    known = array.coords.get(sensor_dim)
-    if known is None or known.dtype.kind not in "iu":
-        return array
-    numbers = known.values
-    order = np.argsort(numbers)
-    if np.array_equal(numbers[order], np.arange(len(order))):
-        return array.isel({sensor_dim: order})
-    if (numbers[1:] <= numbers[:-1]).any():
-        raise ParameterError(
-            f"{A!r} expected the sensors' numbers to go up, or to be each of 0 to {len(order) - 1} once, got {sensor_dim} = "
-            f"{', '.join(map(str, numbers))}: leave them out, as in y.drop_vars({sensor_dim!r}), to mean sensors by "
-            f"their order"
-        )
-    return array
-
-
 def tree_of(sensors: Sequence[xr.Dataset], sensor_dim: str) -> Any:
     """A tree with a node for each sensor."""
     return xr.DataTree.from_dict({f"{sensor_dim}_{i}": own for i, own in enumerate(sensors)})
 
 
-def nodes_of(tree: Any, A: Any) -> list[xr.Dataset]:
+def nodes_of(tree: Any, A: Any) -> dict[str, xr.Dataset]:
     """The dataset of each sensor, in the sensors' order: a store gives nodes in that of their names."""
-    nodes = [(name, node.to_dataset()) for name, node in tree.children.items()]
-    numbers = {int(found[1]) for name, _ in nodes if (found := _NUMBER.search(name))}
-    if len(numbers) < len(nodes):
+    nodes = {name: node.to_dataset() for name, node in tree.children.items()}
+    numbers = {name: int(found[0]) for name in nodes if (found := _NUMBER.search(name))}
+    if len(set(numbers.values())) < len(nodes):
         raise ParameterError(
             f"{A!r} expected the nodes of a tree with the sensors' numbers at the end, each once, as in sensor_0, got "
-            f"{', '.join(repr(name) for name, _ in nodes)}: rename them, for a store gives nodes in the order of their names"
+            f"{', '.join(map(repr, nodes))}: rename them, for a store gives nodes in the order of their names"
         )
-    nodes.sort(key=lambda node: int(_NUMBER.search(node[0])[1]))  # type: ignore[index]  # each has one
-    names = {tuple(own.data_vars) for _, own in nodes}
-    if len(names) != 1 or not nodes[0][1].data_vars:
+    variables = {frozenset(own.data_vars) for own in nodes.values()}
+    if variables in (set(), {frozenset()}) or len(variables) > 1:
         raise ShapeError(
             f"{A!r} expected a tree with a node for each sensor, all with the same variables, got "
-            f"{', '.join(f'{name} with {list(own.data_vars)}' for name, own in nodes) or 'a tree without nodes'}"
+            f"{', '.join(f'{name} with {list(own.data_vars)}' for name, own in nodes.items()) or 'a tree without nodes'}"
         )
-    return [own for _, own in nodes]
+    return {name: nodes[name] for name in sorted(nodes, key=lambda name: numbers[name])}
 
 
 def split_array(array: xr.DataArray, A: Any) -> Any:
@@ -132,10 +111,10 @@ def split_array(array: xr.DataArray, A: Any) -> Any:
 def split_tree(tree: Any, A: Any) -> list[xr.DataArray]:
     """The one array of each node."""
     nodes = nodes_of(tree, A)
-    names = list(nodes[0].data_vars)
+    names = list(next(iter(nodes.values())).data_vars)
     if len(names) > 1:
         raise ShapeError(
             f"{A!r} expected a tree of one variable, got {', '.join(map(repr, names))}: choose one, as in "
-            f"[node[{names[0]!r}] for node in tree.children.values()]"
+            f"tree.map_over_datasets(lambda node: node[[{names[0]!r}]])"
         )
-    return [node[names[0]] for node in nodes]
+    return [node[names[0]] for node in nodes.values()]

@@ -8,9 +8,11 @@ from typing import Any
 
 import xarray as xr
 
-from daskphys.errors import checks_keywords
-from daskphys.interop.xarray_images import Accessor, check_operator, image, no_measurements
-from daskphys.interop.xarray_sensors import nodes_of
+from daskphys.errors import ShapeError, checks_keywords
+from daskphys.interop.xarray_frames import keeps_attrs
+from daskphys.interop.xarray_images import Accessor, check_operator, image
+from daskphys.interop.xarray_sensors import SENSOR, alike, joined, nodes_of
+from daskphys.interop.xarray_variables import ancillary, gathered
 
 
 @xr.register_datatree_accessor("phys")
@@ -101,12 +103,28 @@ class TreeAccessor(Accessor):
         )
 
     def _images(self, A: Any, method: Any, dims: Any, keep_attrs: bool | None, like: Any) -> Any:
-        nodes = nodes_of(self._tree, A)
-        rest = no_measurements(nodes[0], A, None)
-        made = {
-            name: rest[name]
-            if name in rest
-            else image([node[name] for node in nodes], A, method, dims, keep_attrs, like)
-            for name in nodes[0].data_vars
-        }
-        return next(iter(made.values())) if len(made) == 1 else xr.Dataset(made)
+        nodes = list(nodes_of(self._tree, A).values())
+        first = nodes[0]
+        rest = ancillary(first, A, None, dims)
+        made = {}
+        for name in first.data_vars:
+            each = [node[name] for node in nodes]
+            made[name] = _shared(A, each) if name in rest else image(each, A, method, dims, keep_attrs, like)
+        root = self._tree.to_dataset()
+        if len(made) == 1 and not root.data_vars:
+            return next(iter(made.values()))
+        more = {name: own for name, own in root.data_vars.items() if name not in made}
+        attrs = {**root.attrs, **first.attrs} if keeps_attrs(keep_attrs) else {}
+        return gathered(first.assign(more), {**made, **more}, attrs)
+
+
+def _shared(A: Any, each: list[xr.DataArray]) -> xr.DataArray:
+    """A variable that goes along: as it is where all sensors have the same, else with the sensors' dimension."""
+    if all(own.variable.equals(each[0].variable) for own in each[1:]):
+        return each[0]
+    if alike(each):
+        return joined(each, SENSOR)
+    raise ShapeError(
+        f"{A!r} got the variable {each[0].name!r}, which is no measurement, in {len({own.shape for own in each})} shapes: leave it "
+        f"out, as in tree.map_over_datasets(lambda node: node.drop_vars({each[0].name!r}))"
+    )

@@ -11,7 +11,7 @@ from cases import raises
 
 import daskphys.interop.xarray  # noqa: F401
 from daskphys.errors import ConvergenceWarning, DaskphysWarning, ParameterError, ShapeError
-from daskphys.physics import MRI, Blur, Crop, Diagonal, Downsampling, stack
+from daskphys.physics import MRI, Blur, Crop, Diagonal, Downsampling, GaussianNoise, stack
 
 KERNELS = np.random.default_rng(0).random((12, 3, 2))  # whose axes are not each other's
 ALIKE = stack(*[Blur(kernel) for kernel in KERNELS[:3]])
@@ -91,25 +91,6 @@ def test_measurements_are_turned_as_dims_say():
     xr.testing.assert_equal(turned, z.phys.adjoint(fourier))
 
 
-def test_a_turned_measurement_is_refused_beside_an_image_of_the_other_order():
-    x = image(2, 12, 12)
-    y = x.phys.forward(ALIKE)
-    xr.testing.assert_equal(y.phys.adjoint(ALIKE, like=x), y.phys.adjoint(ALIKE))
-    for turned, like in ((y.transpose(..., "x", "y"), x), (y, x.transpose("x", "y", "t"))):
-        with raises(ParameterError, "order of like=", "dims="):
-            turned.phys.adjoint(ALIKE, like=like)
-        xr.testing.assert_equal(
-            turned.phys.adjoint(ALIKE, dims=DIMS, like=like), y.phys.adjoint(ALIKE, like=x)
-        )
-    fourier = MRI(np.random.default_rng(2).random((12, 12)) < 0.5)
-    z = x.astype(complex).phys.forward(fourier)
-    with raises(ParameterError, "order of like=", "('y', 'x')"):
-        z.transpose("t", "k_x", "k_y").phys.pinv(fourier, like=x)
-    for like in (x.data, x.to_dataset()):
-        with raises(ParameterError, "like=", "DataArray"):
-            y.phys.adjoint(ALIKE, like=like)
-
-
 def test_what_is_no_measurement_goes_with_those_that_are():
     x = image(2, 16, 12)
     data = xr.Dataset({"sky": x, "exposure": ("t", [1.0, 2.0]), "gain": 0.5})
@@ -123,23 +104,102 @@ def test_what_is_no_measurement_goes_with_those_that_are():
             assert float(back.gain) == 0.5
     with raises(ParameterError, "variable 'sky'", "'sensor'", "x.phys.forward(A)"):
         data.phys.adjoint(ALIKE)
+    seen = data.phys.forward(ALIKE, dims=DIMS).assign(
+        each=("sensor", [1.0, 2.0, 3.0]), other=(("a", "t"), np.ones((5, 2)))
+    )
+    back = seen.phys.adjoint(ALIKE)
+    for name in ("each", "other"):
+        assert back[name].variable.equals(seen[name].variable)
+    with raises(ParameterError, "variable 'infrared'", "'sensor'", "'camera'"):
+        seen.assign(infrared=seen.sky.rename(sensor="camera")).phys.adjoint(ALIKE)
+    with raises(ParameterError, "variable 'row'"):  # some of the axes
+        seen.assign(row=("y", np.ones(16))).phys.adjoint(ALIKE)
 
 
-def test_sensors_are_known_by_their_numbers():
-    y = image(2, 16, 12).phys.forward(ALIKE)
-    xr.testing.assert_equal(y.isel(sensor=[2, 0, 1]).phys.adjoint(ALIKE), y.phys.adjoint(ALIKE))
-    part = y.isel(sensor=[1, 2])
-    assert part.sensor.values.tolist() == [1, 2]
-    xr.testing.assert_equal(part.phys.adjoint(ALIKE[1:]), ALIKE[1:].A_adjoint(list(part.drop_vars("sensor"))))
-    for numbers in ([0, 1, 1], [2, 3, 1]):
-        other = y.assign_coords(sensor=numbers)
-        with raises(ParameterError, f"sensor = {', '.join(map(str, numbers))}", "y.drop_vars('sensor')"):
-            other.phys.adjoint(ALIKE)
-        xr.testing.assert_equal(other.drop_vars("sensor").phys.adjoint(ALIKE), y.phys.adjoint(ALIKE))
-    names = y.assign_coords(sensor=["left", "right", "top"])  # which say no order
-    xr.testing.assert_equal(names.phys.adjoint(ALIKE), y.phys.adjoint(ALIKE))
-    with raises(ShapeError, "3 sensors"):
-        y.isel(sensor=[0, 1]).phys.adjoint(ALIKE)
+def test_tables_beside_measurements_stay_where_the_image_s_axes_are_named():
+    x = image(2, 12, 12)
+    data = xr.Dataset({"sky": x, "table": (("a", "b"), np.eye(12)), "bounds": (("t", "nv"), np.ones((2, 2)))})
+    A = ALIKE[0]
+    y = data.phys.forward(A, dims=DIMS)
+    back = y.phys.adjoint(A, dims=DIMS)
+    assert np.array_equal(back.sky.data, A.A_adjoint(A(x.data)))
+    for name in ("table", "bounds"):
+        assert back[name].identical(y[name])
+    with raises(ParameterError, "same axes", "'table' with ['a', 'b']", "dims="):
+        y.phys.adjoint(A)
+
+
+def test_what_goes_with_unlike_sensors_comes_back_from_all_of_them():
+    x = image(2, 16, 12)
+    A = stack(*[Blur(kernel, "valid") for kernel in KERNELS[:2]], Crop((0, 0), (8, 8), (16, 12)))
+    data = xr.Dataset({"sky": x, "exposure": ("t", [1.0, 2.0])}, attrs={"title": "night"})
+    tree = data.phys.forward(A, dims=DIMS)
+    for i in range(3):
+        tree[f"sensor_{i}"]["gain"] = float(i)
+        tree[f"sensor_{i}"]["count"] = xr.DataArray([i, i + 1], dims="t")
+    tree["observer"] = "me"
+    back = tree.phys.adjoint(A)
+    assert back.attrs == data.attrs
+    assert np.array_equal(back.sky.data, A.A_adjoint(A(x.data)))
+    assert back.exposure.dims == ("t",)
+    assert back.gain.values.tolist() == [0.0, 1.0, 2.0]
+    assert back["count"].dims == ("sensor", "t")
+    assert str(back.observer.values) == "me"
+    assert tree.phys.adjoint(A, keep_attrs=False).attrs == {}
+    tree["sensor_1"]["count"] = xr.DataArray(np.ones(3), dims="u")
+    with raises(ShapeError, "'count'", "drop_vars"):
+        tree.phys.adjoint(A)
+
+
+def test_a_tree_of_a_store_that_lists_variables_in_another_order():
+    x = image(2, 16, 12)
+    tree = xr.Dataset({"sky": x, "power": x**2}).phys.forward(stack(ALIKE[0], Crop((0, 0), (8, 8), (16, 12))))
+    nodes = {name: node.to_dataset() for name, node in tree.children.items()}
+    nodes["sensor_1"] = nodes["sensor_1"][["power", "sky"]]
+    A = stack(ALIKE[0], Crop((0, 0), (8, 8), (16, 12)))
+    xr.testing.assert_equal(xr.DataTree.from_dict(nodes).phys.adjoint(A), tree.phys.adjoint(A))
+    renamed = xr.DataTree.from_dict({"cam1": nodes["sensor_1"], "cam0": nodes["sensor_0"]})
+    xr.testing.assert_equal(renamed.phys.adjoint(A), tree.phys.adjoint(A))
+
+
+def test_coordinates_that_no_variable_has_stay():
+    data = image(2, 16, 12).to_dataset().assign_coords(station=("station", ["a", "b"]))
+    for made in (
+        data.phys.forward(ALIKE),
+        data.phys.normal(ALIKE),
+        data.phys.forward(ALIKE).phys.adjoint(ALIKE),
+    ):
+        assert made.station.values.tolist() == ["a", "b"]
+
+
+def test_each_variable_has_noise_of_its_own():
+    x = image(2, 16, 12)
+    data = xr.Dataset({"one": x, "two": x})
+    A = ALIKE.with_noise(GaussianNoise(0.1))
+    y, again = (data.phys.forward(A, seed=3) for _ in range(2))
+    xr.testing.assert_identical(y, again)
+    xr.testing.assert_equal(y.one.drop_vars("sensor"), x.phys.forward(A, seed=3).drop_vars("sensor"))
+    difference = (y.one - y.two).values
+    assert 0.1 < difference.std() < 0.2
+    with raises(ParameterError, "seed"):
+        data.phys.forward(A, seed=-1)
+
+
+def test_names_that_no_dataset_can_hold():
+    x = image(2, 16, 12)
+    with raises(ParameterError, "'sensor'", "rename"):
+        x.rename("sensor").to_dataset().phys.forward(ALIKE)
+    unlike = stack(*[Blur(kernel, "valid") for kernel in KERNELS[:2]], Crop((0, 0), (8, 8), (16, 12)))
+    with raises(ParameterError, "'y'", "rename"):
+        x.rename("y").phys.forward(unlike)
+    with raises(ParameterError, "'exposure' has 2 along 'sensor'"):
+        xr.Dataset({"sky": x, "exposure": ("sensor", [1.0, 2.0])}).phys.forward(ALIKE, dims=DIMS)
+    for wrong in (5, {"y", "x"}, [["y"], "x"]):
+        with raises(ParameterError, "dims", "('y', 'x')"):
+            x.phys.forward(ALIKE, dims=wrong)
+    for wrong in (3, None):
+        with raises(ParameterError, "sensor_dim"):
+            x.phys.forward(ALIKE, sensor_dim=wrong)
 
 
 def test_uneven_grids_are_told_where_neighbours_matter():
@@ -180,6 +240,6 @@ def test_bad_datasets_and_trees():
             xr.DataTree.from_dict(dict.fromkeys(names, x.to_dataset())).phys.adjoint(ALIKE)
     with raises(ShapeError, "y.rename(t='sensor')"):
         ALIKE.A_adjoint(x)
-    with raises(ShapeError, "one variable", "'sky', 'power'", "[node['sky'] for node in"):
+    with raises(ShapeError, "one variable", "'sky', 'power'", "lambda node: node[['sky']]"):
         both = xr.Dataset({"sky": x, "power": x})
         ALIKE.A_adjoint(xr.DataTree.from_dict({f"sensor_{i}": both for i in range(3)}))

@@ -1,0 +1,72 @@
+"""The variables of a dataset: which of them are measurements, and the results of all as one dataset again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+
+from daskphys.errors import ParameterError
+from daskphys.interop.xarray_images import named, spectrum, tells
+from daskphys.physics.spaces import Sensors
+
+
+def ancillary(data: xr.Dataset, A: Any, sensor_dim: str | None, dims: Any) -> dict[Any, Any]:
+    """The variables of a dataset that are no measurements of A and have none of their axes but those that are carried along.
+
+    Of each sensor's own dataset without `sensor_dim`. Where none would be left, none is: each is then said what it lacks.
+    """
+    sensors = isinstance(A.range, Sensors)
+    ndim = min(space.ndim for space in A.range.spaces) if sensors else A.range.ndim
+    axes = {}
+    for name, array in data.data_vars.items():
+        own = [dim for dim in array.dims if not sensors or dim != sensor_dim]
+        if len(own) >= ndim and (not sensors or sensor_dim is None or len(own) < array.ndim):
+            axes[name] = own
+    names = named(A, dims)
+    if names is not None:
+        told = {name: own for name, own in axes.items() if tells(data[name], names)}
+        axes = told or axes
+    elif len({tuple(own[-ndim:]) for own in axes.values()}) > 1:
+        raise ParameterError(
+            f"{A!r} expected measurements with the same axes, got {', '.join(f'{n!r} with {own}' for n, own in axes.items())}: name "
+            f"the image's, as in dims=('y', 'x'), or choose the measurements, as in data[[{next(iter(axes))!r}]]"
+        )
+    taken = set().union(*(own[-ndim:] for own in axes.values()))
+    if names is not None:
+        taken.update(names, spectrum(names))
+    rest = {
+        name: own for name, own in data.data_vars.items() if name not in axes and not taken & set(own.dims)
+    }
+    return rest if len(rest) < len(data.data_vars) else {}
+
+
+def gathered(data: xr.Dataset, variables: dict[Any, xr.DataArray], attrs: Any) -> xr.Dataset:
+    """Results of a dataset's variables in its order, with the coordinates of both that fit."""
+    parts: dict[Any, Any] = {}
+    made = xr.Dataset()
+    for name in (name for name in data.data_vars if name in variables):
+        own = variables[name]
+        clash = {name} & set(own.coords) or set(variables) & set(own.coords)
+        if clash or name in made.coords:
+            raise ParameterError(
+                f"variable {next(iter(clash), name)!r} has the name of a coordinate of the result, and no dataset holds both: "
+                f"rename it, as in data.rename({next(iter(clash), name)}='image')"
+            )
+        for coord in own.coords:
+            if coord in parts and not own.coords[coord].variable.equals(made.coords[coord].variable):
+                raise ParameterError(
+                    f"the variables {parts[coord]!r} and {name!r} have different coordinates {coord!r}, and no dataset holds "
+                    f"both: give them other names, or leave one out, as in data[[{name!r}]]"
+                )
+            parts.setdefault(coord, name)
+        for dim, size in own.sizes.items():
+            if made.sizes.get(dim, size) != size:
+                raise ParameterError(
+                    f"variable {name!r} has {size} along {dim!r}, and others {made.sizes[dim]}: leave it out, or rename the "
+                    f"dimension, as in data[[{name!r}]].rename({dim}='{dim}_{name}')"
+                )
+        made = made.merge(own.to_dataset(name=name), join="exact", compat="override")
+    used = set().union(*(own.dims for own in data.data_vars.values()))
+    unused = [name for name, coord in data.coords.items() if coord.dims and not used & set(coord.dims)]
+    return made.assign_coords(data[unused].coords if unused else {}).assign_attrs(attrs)

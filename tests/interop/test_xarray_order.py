@@ -1,0 +1,171 @@
+"""Measurements in another order than operators give them: refused where names or numbers tell, and never taken silently."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from cases import raises
+
+import daskphys.interop.xarray  # noqa: F401
+from daskphys.distributed import DistributedContext, distribute
+from daskphys.errors import ParameterError
+from daskphys.optim import tikhonov
+from daskphys.physics import MRI, Blur, MultiCoilMRI, Tomography, stack
+
+KERNELS = np.random.default_rng(0).random((3, 3, 2))  # whose axes are not each other's
+ALIKE = stack(*map(Blur, KERNELS))
+UNLIKE = stack(Blur(KERNELS[0], "valid"), Blur(np.random.default_rng(1).random((4, 5)), "valid"))
+DIMS = ("y", "x")
+FOURIER = MRI(np.random.default_rng(2).random((12, 12)) < 0.5)
+
+
+def image(dims=("t", *DIMS), scale=1.0):
+    sizes = {"t": 2, "y": 12, "x": 12}
+    coords = {dim: (1.0 if dim == "t" else scale) * np.arange(sizes[dim]) for dim in dims}
+    return xr.DataArray(np.random.default_rng(1).random([sizes[dim] for dim in dims]), coords, dims, "sky")
+
+
+def test_axes_in_another_order_than_those_of_an_image_like_them():
+    """What the error says to do is right, whichever of the two was turned."""
+    x = image()
+    y = x.phys.forward(ALIKE)
+    expected = y.phys.adjoint(ALIKE)
+    xr.testing.assert_equal(y.phys.adjoint(ALIKE, like=x), expected)
+    turned = y.transpose(..., "x", "y")
+    with raises(ParameterError, "dims=('y', 'x') if it was transposed"):
+        turned.phys.adjoint(ALIKE, like=x)
+    xr.testing.assert_equal(turned.phys.adjoint(ALIKE, dims=("y", "x"), like=x), expected)
+    other = x.transpose("x", "y", "t")
+    with raises(ParameterError, "dims=('y', 'x') if the measurement is as x.phys.forward gave it"):
+        y.phys.adjoint(ALIKE, like=other)
+    xr.testing.assert_equal(y.phys.adjoint(ALIKE, dims=("y", "x"), like=other), expected)
+    z = x.astype(complex).phys.forward(FOURIER)
+    with raises(ParameterError, "like=", "('y', 'x')"):
+        z.transpose("t", "k_x", "k_y").phys.pinv(FOURIER, like=x)
+    for wrong in (x.data, x.to_dataset()):
+        with raises(ParameterError, "like=", "DataArray"):
+            y.phys.adjoint(ALIKE, like=wrong)
+
+
+def test_names_of_which_some_are_there():
+    y = image().phys.forward(ALIKE)
+    for dims in (("x", "row"), ("column", "y"), ("y", "xx")):
+        with raises(ParameterError, "('y', 'x')", str(dims)):
+            y.phys.adjoint(ALIKE, dims=dims)
+    renamed = y.phys.adjoint(ALIKE, dims=("row", "column"))
+    assert renamed.dims == ("t", "row", "column")
+    assert renamed.row.equals(y.y.rename(y="row"))
+    x = image()
+    for like in (
+        x.isel(t=0).transpose("x", "y").rename(y="row"),
+        x.isel(t=0).transpose("x", "y").rename(y="z"),
+    ):
+        with raises(ParameterError, "like="):
+            y.phys.adjoint(ALIKE, like=like)
+    like = x.rename(x="column")
+    assert y.phys.adjoint(ALIKE, like=like).dims == ("t", "y", "column")
+
+
+@pytest.mark.parametrize(
+    "numbers", [[2, 0, 1], [2.0, 0.0, 1.0], np.array([2, 0, 1], object), [0, 1, 1], [4, 3, 2]]
+)
+def test_sensors_whose_numbers_do_not_go_up(numbers):
+    y = image().phys.forward(ALIKE)
+    other = y.assign_coords(sensor=numbers)
+    for made in (lambda: other.phys.adjoint(ALIKE), lambda: tikhonov(ALIKE, other, lam=0.1)):
+        with raises(ParameterError, "sensor = ", "y.sortby('sensor')", "y.drop_vars('sensor')"):
+            made()
+    xr.testing.assert_equal(other.drop_vars("sensor").phys.adjoint(ALIKE), y.phys.adjoint(ALIKE))
+
+
+def test_sensors_that_are_chosen_or_sorted_or_have_labels():
+    y = image().phys.forward(ALIKE)
+    expected = y.phys.adjoint(ALIKE)
+    xr.testing.assert_equal(y.isel(sensor=[2, 0, 1]).sortby("sensor").phys.adjoint(ALIKE), expected)
+    part = y.isel(sensor=[1, 2])
+    assert part.sensor.values.tolist() == [1, 2]
+    xr.testing.assert_equal(part.phys.adjoint(ALIKE[1:]), ALIKE[1:].A_adjoint(list(part.drop_vars("sensor"))))
+    labels = y.assign_coords(sensor=["left", "right", "top"])  # which say no order
+    xr.testing.assert_equal(labels.phys.adjoint(ALIKE), expected)
+
+
+def test_places_that_go_another_way_than_those_of_an_image_like_them():
+    x = image(scale=0.5)
+    for A in (ALIKE, UNLIKE, ALIKE[0]):
+        y = x.phys.forward(A)
+        flipped = (
+            xr.DataTree.from_dict(
+                {n: node.to_dataset().sortby("y", ascending=False) for n, node in y.children.items()}
+            )
+            if isinstance(y, xr.DataTree)
+            else y.sortby("y", ascending=False)
+        )
+        with raises(ParameterError, "'y'", "like.sortby('y', ascending=False)"):
+            flipped.phys.adjoint(A, like=x)
+        flipped.phys.adjoint(A, like=x.sortby("y", ascending=False))
+
+
+@pytest.mark.parametrize("A", [ALIKE, ALIKE[0]], ids=["stack", "one"])
+def test_places_up_and_down(A):
+    y = image().phys.forward(A)
+    shuffled = y.isel(y=np.random.default_rng(3).permutation(12))
+    for method in ("adjoint", "pinv"):
+        with raises(ParameterError, "'y'", "sortby('y')"):
+            getattr(shuffled.phys, method)(A)
+    xr.testing.assert_equal(shuffled.sortby("y").phys.adjoint(A), y.phys.adjoint(A))
+    z = image().astype(complex).phys.forward(FOURIER)
+    with raises(ParameterError, "k_y"):
+        z.isel(k_y=[1, 0, *range(2, 12)]).phys.adjoint(FOURIER)
+    down = (
+        image().astype(complex).sortby("y", ascending=False)
+    )  # frequencies of an axis that goes down go down
+    assert down.phys.forward(FOURIER).phys.adjoint(FOURIER).shape == down.shape
+
+
+def test_coils_and_angles_are_in_the_operator_s_order():
+    rng = np.random.default_rng(4)
+    M = MultiCoilMRI(rng.random((2, 12, 12)) + 0j, np.ones((12, 12)))
+    k = image().astype(complex).phys.forward(M)
+    with raises(ParameterError, "coil = 1, 0", "y.sortby('coil')"):
+        k.isel(coil=[1, 0]).phys.adjoint(M)
+    with raises(ParameterError, "'coil' where 't' is", "transpose"):
+        k.transpose("coil", "t", "k_y", "k_x").phys.adjoint(M, dims=DIMS)
+    T = Tomography([0.0, 50.0, 20.0, 90.0], (12, 12))
+    y = image().phys.forward(T)
+    assert y.phys.adjoint(T).dims == ("t", "y", "x")
+    with raises(ParameterError, "angle = 0.0, 20.0, 50.0", "y.sel(angle=x.phys.forward(A).angle)"):
+        y.sortby("angle").phys.adjoint(T)
+    xr.testing.assert_equal(y.sortby("angle").sel(angle=y.angle).phys.adjoint(T), y.phys.adjoint(T))
+    with DistributedContext(n_workers=2, processes=False) as ctx:
+        for A, seen in ((M, k), (T, y)):
+            D = distribute(A, ctx)
+            assert np.allclose(seen.phys.adjoint(D), seen.phys.adjoint(A))
+        with raises(ParameterError, "angle = 0.0, 20.0, 50.0"):
+            y.sortby("angle").phys.adjoint(D)
+
+
+def test_unlike_sensors_that_contradict_each_other():
+    x = image(scale=0.5)
+    tree = x.phys.forward(UNLIKE)
+    node = tree["sensor_1"].to_dataset()
+    for other, said in (
+        (node.transpose("t", "x", "y"), "one order"),
+        (node.isel(t=[1, 0]), "'t' to be the same"),
+        (node.assign_coords(t=[5.0, 6.0]), "'t' to be the same"),
+        (node.sortby("y", ascending=False), "'y' to go one way"),
+    ):
+        changed = xr.DataTree.from_dict({"sensor_0": tree["sensor_0"].to_dataset(), "sensor_1": other})
+        with raises(ParameterError, said, "sensor 1"):
+            changed.phys.adjoint(UNLIKE)
+        with raises(ParameterError, said, "sensor 1"):
+            tikhonov(UNLIKE, changed, lam=0.1)
+        with raises(ParameterError, said, "sensor 1"):
+            UNLIKE.A_adjoint([tree["sensor_0"].sky, other.sky])
+
+
+def test_a_stacked_dimension_is_carried_along():
+    x = xr.concat([image(), image()], xr.Variable("run", [0, 1])).stack(p=("run", "t")).transpose("p", *DIMS)
+    for A in (ALIKE, ALIKE[0]):
+        back = x.phys.forward(A).phys.adjoint(A)
+        assert back.p.equals(x.p)
+        assert np.array_equal(back.data, A.A_adjoint(A(x.data)))
+    assert x.phys.forward(ALIKE).phys.adjoint(ALIKE, like=x).p.equals(x.p)
