@@ -38,9 +38,14 @@ KEYS: dict[str, Kind] = {
     "context.scheduler-file": _TEXT,
     "context.n-workers": _COUNT,
     "context.processes": _SWITCH,
-    "context.device": Kind("'auto', 'cpu' or 'cuda'", lambda value: value in ("auto", "cpu", "cuda")),
+    "context.device": Kind(
+        "'auto', 'cpu' or 'cuda'", lambda value: isinstance(value, str) and value in ("auto", "cpu", "cuda")
+    ),
     "context.progress": _SWITCH,
-    "distribute.chunks": Kind("'auto' or a positive integer", lambda value: value == "auto" or _count(value)),
+    "distribute.chunks": Kind(
+        "'auto' or a positive integer",
+        lambda value: value == "auto" if isinstance(value, str) else _count(value),
+    ),
     "distribute.replicas": _COUNT,
 }
 _SECTIONS = {key.partition(".")[0] for key in KEYS}

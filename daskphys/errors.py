@@ -143,7 +143,7 @@ class StoreExistsError(FileExistsError, StorageError):
     Attributes
     ----------
     replaceable : bool
-        Whether ``overwrite=True`` would replace it: what daskphys wrote, or an empty folder.
+        Whether ``overwrite=True`` would replace it: what daskphys wrote, and nothing else.
     """
 
     def __init__(self, message: str, replaceable: bool = False) -> None:
@@ -174,11 +174,16 @@ def warn(message: str, category: type[DaskphysWarning]) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that `name` may have been meant for."""
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)), None)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A clause that suggests the nearest of `known` to `name`, and lists them all."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    close = closest(name, names)
+    hint = "" if close is None else f"did you mean {close!r}? "
     return f"{hint}known: {', '.join(map(repr, names)) or 'none'}"
 
 

@@ -460,7 +460,7 @@ def test_what_fails_is_one_line_on_stderr_and_leaves_nothing(operator, tmp_path,
         (["apply", operator, str(tmp_path / "none.png"), str(tmp_path / "y")], "none.png"),
         (["apply", operator, operator, str(tmp_path / "y")], "array"),
         (["apply", operator, floats, f"{floats}/deeper/y"], f"{floats}' is a file, not a folder"),
-        (["apply", operator, floats, operator, "--overwrite"], "is OPERATOR and OUTPUT"),
+        (["apply", operator, floats, operator, "--overwrite"], "A.zarr is OPERATOR"),
     ):
         assert main(arguments) == 1
         out, err = capsys.readouterr()
@@ -515,6 +515,81 @@ def test_apply_says_overwrite_in_its_own_words_and_reads_stores_and_zips_of_any_
     assert main(["apply", packed, *given[2:], "--overwrite"]) == 0
 
 
+def test_apply_writes_into_neither_its_operator_nor_its_input(operator, tmp_path, capsys):
+    image = str(tmp_path / "x.npy")
+    np.save(image, np.ones((48, 40), "float32"))
+    x = str(tmp_path / "x.zarr")
+    assert main(["apply", operator, image, x, "--op", "normal", "--quiet", "--workers", "1"]) == 0
+    for arguments, said in (
+        ([operator, image, f"{operator}/y.zarr"], "lies in OPERATOR"),
+        ([operator, f"{x}/arrays/0", x, "--overwrite"], "holds INPUT"),
+        ([operator, x, f"{x}/arrays/9"], "lies in INPUT"),
+    ):
+        assert main(["apply", *arguments]) == 1
+        assert said in capsys.readouterr().err
+    assert open_array(x).shape == (48, 40)
+
+
+def test_apply_ignores_no_option(operator, tmp_path, capsys):
+    image, complex_image = str(tmp_path / "x.npy"), str(tmp_path / "z.npy")
+    np.save(image, np.ones((48, 40), "float32"))
+    np.save(complex_image, np.ones((48, 40), "complex64"))
+    given = ["apply", operator, image, str(tmp_path / "y")]
+    for options, said in (
+        (["--max-iter", "3"], "--max-iter is for --op pinv, not for --op forward"),
+        (["--seed", "3", "--op", "normal"], "--seed is for --op forward, not for --op normal"),
+        (["--over"], "unrecognized arguments: --over: did you mean '--overwrite'?"),
+        (["--workers", "1", "--scheduler", "tcp://127.0.0.1:1"], "not for one that is there"),
+    ):
+        with pytest.raises(SystemExit) as wrong:
+            main([*given, *options])
+        assert wrong.value.code == 2
+        assert said in capsys.readouterr().err
+    for url in ("s3://bucket/y", "file:///data/y", ""):
+        with pytest.raises(SystemExit):
+            main([*given[:3], url])
+        assert "OUTPUT is the path of a folder" in capsys.readouterr().err
+    (tmp_path / "empty.npy").touch()
+    np.savez(tmp_path / "many.npz", a=np.ones(3), b=np.ones(3))
+    (tmp_path / "many.npz").rename(tmp_path / "many.NPY")
+    for arguments, said in (
+        ([operator, image, given[3], "--img-size", "64"], "--img-size are for pictures"),
+        ([operator, image, given[3], "--grayscale"], "x.npy is none"),
+        ([operator, complex_image, given[3], "--dtype", "float32"], "would drop its imaginary part"),
+        ([operator, "memory://x", given[3]], "INPUT is the path"),
+        ([operator, str(tmp_path / "empty.npy"), given[3]], "is no .npy file"),
+        ([operator, str(tmp_path / "many.NPY"), given[3]], "holds several arrays"),
+    ):
+        assert main(["apply", *arguments]) == 1
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "y").exists()
+    assert (
+        main([*given[:2], complex_image, given[3], "--dtype", "complex128", "--quiet", "--workers", "1"]) == 0
+    )
+    assert daskphys.open_measurements(given[3])[0].dtype == "complex128"
+
+
+def test_a_pseudo_inverse_that_iterates_takes_what_apply_wrote(tmp_path, capsys):
+    A = stack(*[Blur(gaussian_blur(s), "valid") for s in (0.5, 0.8)])
+    A.to_zarr(tmp_path / "A")
+    image = np.random.default_rng(0).random((24, 20))
+    np.save(tmp_path / "x.npy", image)
+    operator, y, x = (str(tmp_path / name) for name in ("A", "y", "x"))
+    given = ["--quiet", "--workers", "1"]
+    assert main(["apply", operator, str(tmp_path / "x.npy"), y, *given]) == 0
+    with pytest.warns(daskphys.errors.ConvergenceWarning):
+        assert main(["apply", operator, y, x, "--op", "pinv", "--max-iter", "5", *given]) == 0
+    with pytest.warns(daskphys.errors.ConvergenceWarning):
+        expected = A.A_dagger(A(image), max_iter=5)
+    assert np.allclose(open_array(x), expected)
+
+
+def test_plan_of_an_operator_without_sensors(tmp_path, capsys):
+    Blur(gaussian_blur(1.0)).to_zarr(tmp_path / "B")
+    assert main(["plan", str(tmp_path / "B"), "3,64,48"]) == 1
+    assert "expected OPERATOR to have sensors" in capsys.readouterr().err
+
+
 def test_apply_replaces_neither_its_operator_nor_its_input(operator, tmp_path, capsys):
     np.save(tmp_path / "x.npy", np.ones((48, 40), "float32"))
     y = str(tmp_path / "y.zarr")
@@ -522,9 +597,9 @@ def test_apply_replaces_neither_its_operator_nor_its_input(operator, tmp_path, c
     assert main(["apply", operator, str(tmp_path / "x.npy"), y, *given]) == 0
     again = os.path.join(os.path.dirname(operator), ".", os.path.basename(operator))  # by another name
     assert main(["apply", operator, str(tmp_path / "x.npy"), again, *given]) == 1
-    assert "is OPERATOR and OUTPUT" in capsys.readouterr().err
+    assert "A.zarr is OPERATOR" in capsys.readouterr().err
     assert main(["apply", operator, y, y, "--op", "adjoint", *given]) == 1
-    assert "is INPUT and OUTPUT" in capsys.readouterr().err
+    assert "is INPUT" in capsys.readouterr().err
     assert main(["apply", operator, y, str(tmp_path / "back.zarr"), "--op", "adjoint", *given]) == 0
 
 

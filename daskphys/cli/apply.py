@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from daskphys import doors
 from daskphys.backend import FLOATS
 from daskphys.cli import clusters
 from daskphys.cli.arguments import dtype, positive, say_json, store
 from daskphys.cli.files import read, write
 from daskphys.distributed import distribute
-from daskphys.errors import DtypeError, ShapeError, StoreExistsError
+from daskphys.errors import DtypeError, NotClosedFormError, ShapeError, StoreExistsError
 from daskphys.physics import Measurements
 from daskphys.physics.blockdiagonal import BlockDiagonal
 from daskphys.physics.parts import Joined
@@ -32,6 +33,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "apply",
         parents=[common],
+        allow_abbrev=False,
         help="apply an operator of a file to an image or to measurements, and write the result",
         description="Apply an operator to an image (forward, normal) or to measurements (adjoint, pinv), and write the "
         "result as a Zarr store, which appears whole or not at all.",
@@ -63,10 +65,17 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> list[str]:
     """Run the command; returns what went wrong."""
+    _check_options(given)
     _check_output(given)
     A = open_physics(given.operator, lazy=True)
     value = read(given)
     _check(A, value, given)
+    if given.dtype is not None:
+        value = (
+            value.map(lambda a: a.astype(given.dtype))
+            if isinstance(value, Measurements)
+            else value.astype(given.dtype)
+        )
     with contextlib.ExitStack() as stack:
         if isinstance(A, Stacked | Joined | BlockDiagonal):
             ctx = stack.enter_context(clusters.context(given))
@@ -95,14 +104,24 @@ def run(given: argparse.Namespace) -> list[str]:
     return []
 
 
+def _check_options(given: argparse.Namespace) -> None:
+    """Refuse what would be ignored."""
+    clusters.check(given)
+    for name, op in (("seed", "forward"), ("max_iter", "pinv")):
+        if getattr(given, name) is not None and given.op != op:
+            given.parser.error(f"--{name.replace('_', '-')} is for --op {op}, not for --op {given.op}")
+
+
 def _check_output(given: argparse.Namespace) -> None:
     """Refuse a place that is taken before anything is computed, in words of the command line."""
     for name in ("operator", "input"):
-        path = Path(getattr(given, name))
-        if given.output.exists() and path.exists() and given.output.samefile(path):
+        output, path = given.output.resolve(), Path(getattr(given, name)).resolve()
+        within = path.is_dir() and path in output.parents
+        if path.exists() and (output == path or output in path.parents or within):
+            said = "lies in" if within else "is" if output == path else "holds"
             raise StoreExistsError(
-                f"{given.output} is {name.upper()} and OUTPUT, and would be replaced by what is computed from it: choose "
-                f"another name"
+                f"OUTPUT {given.output} {said} {name.upper()}, which would be replaced or changed by what is computed from it: "
+                f"choose another name"
             )
     try:
         check_place(given.output.expanduser().absolute(), given.overwrite, "measurements")
@@ -110,7 +129,7 @@ def _check_output(given: argparse.Namespace) -> None:
         text = (
             f"{given.output} is there already; give --overwrite, or choose another name"
             if error.replaceable
-            else str(error).replace("overwrite=True", "--overwrite")
+            else str(error).replace("so overwrite=True does", "so --overwrite does")
         )
         raise StoreExistsError(text, error.replaceable) from error
 
@@ -123,13 +142,17 @@ def _check(A: Any, value: Any, given: argparse.Namespace) -> None:
             f"--op {given.op} expected INPUT to be measurements, as `apply --op forward` writes them, got one array of "
             f"shape {tuple(value.shape)}"
         )
-    if isinstance(A, Stacked | Joined) and given.op in ("forward", "normal") and several:
+    if isinstance(A, Stacked) and given.op in ("forward", "normal") and several:
         raise ShapeError(
             f"--op {given.op} expected INPUT to be an image, got measurements of {len(value)} sensors: --op adjoint and --op "
             f"pinv take them"
         )
     for array in value if several else [value]:
-        if np.dtype(array.dtype).name not in FLOATS:
+        if given.dtype and np.dtype(given.dtype).kind == "f" and np.dtype(array.dtype).kind == "c":
+            raise DtypeError(
+                f"INPUT holds {array.dtype}, and `--dtype {given.dtype}` would drop its imaginary part: give a complex dtype"
+            )
+        if given.dtype is None and np.dtype(array.dtype).name not in FLOATS:
             raise DtypeError(
                 f"INPUT holds {array.dtype}, and operators take {', '.join(FLOATS)}: give `--dtype float32` (values are not "
                 f"scaled)"
@@ -143,4 +166,10 @@ def _applied(A: Any, value: Any, given: argparse.Namespace) -> Any:
         return A.A_adjoint(value)
     if given.op == "normal":
         return A.A_adjoint_A(value)
-    return A.A_dagger(value, max_iter=given.max_iter, progress=sys.stderr.isatty() and not given.quiet)
+    progress = sys.stderr.isatty() and not given.quiet
+    try:
+        return A.A_dagger(value, max_iter=given.max_iter, progress=progress)
+    except NotClosedFormError:  # what iterates over workers wants numbers in memory
+        if not doors.is_lazy(value[0] if isinstance(value, Measurements) else value):
+            raise
+    return A.A_dagger(value.compute(), max_iter=given.max_iter, progress=progress)

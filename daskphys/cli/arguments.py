@@ -45,6 +45,10 @@ def dtype(text: str) -> str:
 def store(text: str) -> Path:
     """Where a Zarr store is to be written: a folder, whose name must not say that it is a file."""
     path = Path(text)
+    if not text or "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"OUTPUT is the path of a folder that this machine sees, got {text!r}"
+        )
     if path.suffix.lower() in _FILES:
         raise argparse.ArgumentTypeError(f"OUTPUT is a Zarr store, as in {path.stem}.zarr, got {text!r}")
     return path

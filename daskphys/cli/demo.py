@@ -23,6 +23,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "demo",
         parents=[common],
+        allow_abbrev=False,
         help="three blurs of a photograph on Dask workers, compared with the plain operator",
         description="Blur a photograph three ways on Dask workers, apply the adjoint and AᵀA, compare each result "
         f"with the plain operator's, and write {demo.FORWARD} and {demo.ADJOINT}.",

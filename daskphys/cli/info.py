@@ -45,9 +45,10 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "info",
         parents=[common],
+        allow_abbrev=False,
         help="versions, what is configured, devices, the cluster, and what falls back to what",
-        description="Show versions, what is installed, what Dask's configuration changes, devices, and the workers of a cluster: of one that is there, or of "
-        "the one that DistributedContext() starts here.",
+        description="Show versions, what is installed, what Dask's configuration changes, devices, and the workers of a "
+        "cluster: of one that is there, or of the one that DistributedContext() starts here.",
     )
     clusters.add(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")

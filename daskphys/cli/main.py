@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="daskphys",
         description="Stacked linear imaging operators on Dask.",
+        allow_abbrev=False,  # --over is not --overwrite
         epilog="Exit codes: 0 all is well, 1 something differs, does not fit or failed, 2 wrong usage, 130 Ctrl-C.",
     )
     parser.add_argument("--version", action="version", version=f"daskphys {version('daskphys')}")

@@ -8,6 +8,10 @@ from typing import Any
 from daskphys.cli import clusters
 from daskphys.cli.arguments import dtype, say_json, shape
 from daskphys.distributed import distribute
+from daskphys.errors import ParameterError
+from daskphys.physics.blockdiagonal import BlockDiagonal
+from daskphys.physics.parts import Joined
+from daskphys.physics.stacked import Stacked
 from daskphys.storage import open_physics
 
 OPERATIONS = {"forward": "A", "adjoint": "A_adjoint", "normal": "A_adjoint_A"}
@@ -18,6 +22,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "plan",
         parents=[common],
+        allow_abbrev=False,
         help="what a call of an operator will cost, before it runs",
         description="Print where each block of sensors would go, and the tasks, FFTs, bytes, time and memory of a call.",
         epilog="Exit code: 0 where it fits, 1 where it does not fit into a worker's memory or fails, 2 for wrong usage.",
@@ -38,6 +43,10 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> list[str]:
     """Run the command; returns what went wrong."""
     A = open_physics(given.operator, lazy=True)
+    if not isinstance(A, Stacked | Joined | BlockDiagonal):
+        raise ParameterError(
+            f"plan expected OPERATOR to have sensors, which go to workers, got {A!r}: apply runs it in its own process"
+        )
     with clusters.context(given) as ctx:
         plan = distribute(A, ctx).plan(given.shape, OPERATIONS[given.op], dtype=given.dtype)
     if given.json:

@@ -40,9 +40,7 @@ class Watcher(SchedulerPlugin):  # type: ignore[misc]
                 from daskphys.dashboard.pages import add_pages
 
                 add_pages(scheduler, self.record)
-            except (
-                Exception
-            ):  # the page is made of Dask's own parts, which change; a cluster works without it
+            except Exception:  # its parts are Dask's own, which change; a cluster works without the page
                 logging.getLogger(__name__).warning("the dashboard has no page of daskphys", exc_info=True)
 
     def add_worker(self, scheduler: Any, worker: str) -> None:

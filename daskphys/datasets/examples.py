@@ -6,7 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from daskphys.errors import ImageNotFoundError, ParameterError, nearest
+from daskphys.errors import ImageNotFoundError, ParameterError, closest, nearest
 
 # The GIF and TIFF files in those folders are there to try readers on; Pillow cannot open one of them.
 _PICTURES = {".jpg", ".jpeg", ".png"}
@@ -62,12 +62,11 @@ def find(name: str | os.PathLike[str]) -> Path:
     path = os.path.expanduser(text)
     if os.path.exists(path):
         return Path(path)
-    hint = nearest(text, known)
-    if os.path.dirname(text) or (os.path.splitext(text)[1] and not hint.startswith("did you mean")):
+    if os.path.dirname(text) or (os.path.splitext(text)[1] and closest(text, known) is None):
         raise ImageNotFoundError(
             f"there is no file {text!r}: check the path, and the folder that it is relative to"
         )
     more = ""
     if importlib.util.find_spec("skimage") is None:
         more = "; pip install 'daskphys[notebooks]' adds those of scikit-image"
-    raise ImageNotFoundError(f"no example and no file is named {text!r}: {hint}{more}")
+    raise ImageNotFoundError(f"no example and no file is named {text!r}: {nearest(text, known)}{more}")

@@ -142,8 +142,8 @@ class Measurements(Sequence[Any]):
         store : path, URL or Zarr store
             Where to.  A folder appears when it is complete, or not at all.
         overwrite : bool
-            Whether to replace measurements, or one array that the command line wrote, that daskphys wrote there; nothing else is ever replaced, nor a folder that holds
-            more than that.
+            Whether to replace measurements that are there, or what the command line wrote in their place; nothing else is
+            ever replaced, nor a store that holds more than daskphys wrote.
 
         Raises
         ------

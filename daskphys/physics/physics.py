@@ -80,8 +80,8 @@ class Physics(Forward):
         store : path, URL or Zarr store
             Where to.  A folder appears when it is complete, or not at all.
         overwrite : bool
-            Whether to replace an operator that daskphys wrote there; nothing else is ever replaced, nor a folder that holds
-            more than that.
+            Whether to replace an operator that is there; nothing else is ever replaced, nor a store that holds more than
+            daskphys wrote.
 
         Raises
         ------

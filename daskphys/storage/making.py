@@ -10,19 +10,25 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
-from daskphys.errors import MissingDependencyError, StorageError
+import numpy as np
+
+from daskphys.errors import MissingDependencyError, ParameterError, StorageError
 from daskphys.storage.places import FORMAT, MARK, local, name, zarr
 from daskphys.storage.replacing import check_place, check_replaced, own_keys
 
 
 @contextlib.contextmanager
-def written(store: Any, overwrite: bool, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+def written(
+    store: Any, overwrite: bool, kind: str, lazy: bool = False
+) -> Iterator[tuple[Any, dict[str, Any]]]:
     """A new group of a kind, and a dictionary to fill: what it says of itself, which is written last.
 
     A folder is written beside its place and moved there when it is complete; of another store the mark comes last, so
-    that what was cut short is no store of ours.
+    that what was cut short is no store of ours, and what is `lazy` may not replace anything, for it may be read from there.
     """
     library = zarr()
+    if not isinstance(overwrite, bool | np.bool_):
+        raise ParameterError(f"to_zarr expected overwrite=True or False, got {overwrite!r}")
     if store is None or not getattr(store, "supports_deletes", True) or getattr(store, "read_only", False):
         raise StorageError(
             f"{name(store)} cannot be written: expected a path, a URL or a Zarr store whose entries can be replaced; a folder "
@@ -30,7 +36,7 @@ def written(store: Any, overwrite: bool, kind: str) -> Iterator[tuple[Any, dict[
         )
     folder = local(store)
     if folder is None:
-        with _in_place(library, store, overwrite, kind) as (group, said):
+        with _in_place(library, store, overwrite, kind, lazy) as (group, said):
             yield group, said
         return
     said = {"kind": kind}
@@ -56,7 +62,9 @@ def written(store: Any, overwrite: bool, kind: str) -> Iterator[tuple[Any, dict[
 
 
 @contextlib.contextmanager
-def _in_place(library: Any, store: Any, overwrite: bool, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _in_place(
+    library: Any, store: Any, overwrite: bool, kind: str, lazy: bool
+) -> Iterator[tuple[Any, dict[str, Any]]]:
     """`written`, of a store that cannot be moved: what fails is removed again."""
     from zarr.core.sync import sync
     from zarr.storage._common import make_store_path
@@ -68,6 +76,11 @@ def _in_place(library: Any, store: Any, overwrite: bool, kind: str) -> Iterator[
         if keys:
             there = dict(library.open(place, mode="r").attrs) if "zarr.json" in keys else {}
             check_replaced(store, overwrite, kind, there, keys)
+            if lazy:
+                raise StorageError(
+                    f"{name(store)} would be removed before what replaces it is computed, which may be read from there: compute "
+                    f"first, as in y.compute().to_zarr(store, overwrite=True), or choose another name"
+                )
             sync(_removed(place, keys))
         group = library.create_group(place, zarr_format=3, attributes={MARK: {}})
     except (TypeError, ValueError, KeyError, OSError) as error:

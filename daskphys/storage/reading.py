@@ -68,7 +68,7 @@ def open_physics(store: Any, *, lazy: bool = False, classes: Sequence[type] = ()
     ...     daskphys.open_physics(f"{folder}/blurs.zarr") == A
     True
     """
-    classes = tuple(classes)
+    classes = (classes,) if isinstance(classes, type) else tuple(classes)
     with unpacked(store) as source:
         lazy = lazy and source is store  # a zip is closed again, so it is read whole
         group, said = groups.opened(source, "operator")

@@ -54,7 +54,7 @@ def check_place(folder: Path, overwrite: bool, kind: str) -> None:
         except (OSError, ValueError, AttributeError, RecursionError):
             said = None
     elif keys == []:
-        said = {MARK: {}}
+        return
     check_replaced(folder, overwrite, kind, said, keys or ())
 
 

@@ -370,7 +370,13 @@ def test_a_file_that_changes_after_it_was_opened(store):
         pickle.loads(pickle.dumps(again))[1]
 
 
-def test_arguments(store):
+def test_arguments(store, tmp_path):
+    with raises(ParameterError, "overwrite=True or False, got 'no'"):
+        A.to_zarr(store, overwrite="no")
+    (tmp_path / "empty").mkdir()
+    A.to_zarr(tmp_path / "empty")  # where nothing is to be lost
+    with raises(ParameterError, "@value", "classes="):
+        daskphys.open_physics(store, classes=int)
     with raises(UnknownKeywordError, "lazy"):
         daskphys.open_physics(store, lasy=True)
     with raises(ParameterError, "classes"):

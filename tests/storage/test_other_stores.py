@@ -74,6 +74,21 @@ def test_files_in_a_place_that_is_no_group_stay():
     assert daskphys.open_physics("memory://own") == A[::-1]
 
 
+def test_lazy_measurements_do_not_replace_what_they_may_be_read_from():
+    store = zarr.storage.MemoryStore()
+    y = A(np.random.default_rng(0).random((20, 20)))
+    y.to_zarr(store)
+    lazy = daskphys.open_measurements(store, lazy=True)
+    with raises(StorageError, "y.compute()"):
+        lazy.to_zarr(store, overwrite=True)
+    assert all(np.array_equal(a, b) for a, b in zip(daskphys.open_measurements(store), y, strict=True))
+    lazy.compute().to_zarr(store, overwrite=True)
+    other = zarr.storage.MemoryStore()
+    daskphys.open_measurements(store, lazy=True).to_zarr(other, overwrite=True)  # of which nothing is there
+    for here in (store, other):
+        assert all(np.array_equal(a, b) for a, b in zip(daskphys.open_measurements(here), y, strict=True))
+
+
 def test_a_part_of_a_store_of_files_is_a_folder(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1").write_text("…")
