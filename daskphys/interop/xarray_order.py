@@ -58,10 +58,10 @@ def _check_samples(A: Any, y: Frame) -> None:
         if coord is None:
             continue
         if known is not None:
-            if not (
+            reverse = (
                 str(name).startswith("k_") and direction(coord) < 0
-            ):  # frequencies of an axis that goes down
-                check_order(A, coord, known.values)
+            )  # frequencies of an axis that goes down
+            check_order(A, coord, known.values[::-1] if reverse else known.values)
         elif dim in kept and coord.ndim == 1 and coord.size > 1 and coord.dtype.kind in "iufmM":
             check_direction(A, coord)
 
