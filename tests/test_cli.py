@@ -287,7 +287,7 @@ def test_an_interrupt_gives_exit_code_130(monkeypatch, capsys):
 
 def demo_process(folder):
     return subprocess.Popen(
-        [sys.executable, "-m", "daskphys", "demo", "--img-size", "1024"],
+        [sys.executable, "-m", "daskphys", "demo", "--img-size", "2048"],
         cwd=folder,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         stdout=subprocess.PIPE,

@@ -130,7 +130,7 @@ def _same_places(a: Frame, b: Frame, axis: int) -> bool:
     dim = a.dims[axis]
     if len(a.dims) != len(b.dims) or b.dims[axis] != dim:
         return False
-    left, right = a.coords.coords.get(dim), b.coords.coords.get(dim)
+    left, right = a.coord(dim), b.coord(dim)
     return left is None if right is None else left is not None and bool(left.equals(right))
 
 

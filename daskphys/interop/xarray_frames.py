@@ -75,7 +75,7 @@ class Frame:
             return self
         made, dim = self.resized(axis, size), self.dims[axis]
         start, _, step = samples.indices(size)
-        known = self.coords.coords.get(dim)
+        known = self.coord(dim)
         if known is None or known.dtype.kind not in "iumM" or known.size < 2:
             return made
         values = known.values if known.dtype.kind in "mM" else known.values.astype(np.int64)
@@ -83,7 +83,10 @@ class Frame:
         one = steps[0] // step
         if (steps != steps[0]).any() or one * step != steps[0]:
             return made
-        full = (values[0] + (np.arange(size) - start) * one).astype(known.dtype)
+        wide = values[0] + (np.arange(size) - start) * one
+        full = wide.astype(known.dtype)
+        if (full != wide).any():  # more places than its type has numbers for
+            return made
         return made.also({dim: (dim, full, known.attrs)})
 
     # -- axes that come and go ----------------------------------------------------------------------------------
@@ -136,9 +139,14 @@ class Frame:
 
     # -- what is known of them ----------------------------------------------------------------------------------
 
+    def coord(self, name: Any) -> Any:
+        """A coordinate, or None; for a dimension that has none xarray's own `get` makes numbers up."""
+        known = self.coords.coords
+        return known[name] if name in known else None  # noqa: SIM401
+
     def step(self, axis: int) -> tuple[float, str]:
         """The distance of an axis's samples and its unit; of those that have no number in equal steps (1, "sample")."""
-        known = self.coords.coords.get(self.dims[axis])
+        known = self.coord(self.dims[axis])
         if known is not None and known.dtype.kind in "iuf" and known.size > 1:
             step = even_step(known.values)
             if step is not None:
@@ -164,31 +172,26 @@ def even_step(places: Any) -> float | None:
     return step if step and float(np.abs(steps - step).max()) <= room else None
 
 
-def check_order(A: Any, coord: Any, places: Any) -> None:
-    """Refuse a measurement whose axis has the operator's samples, at `places`, in another order.
-
-    It is seen by a coordinate of numbers; of part of the samples these go up too.  Labels say no order.
-    """
-    if coord is None or coord.ndim != 1 or coord.size != len(places):
-        return
+def numbers(coord: Any) -> Any:
+    """The values of a coordinate along one axis where they are numbers or times, of whatever type; None of labels."""
+    if coord is None or coord.ndim != 1:
+        return None
     values = coord.values
-    if values.dtype.kind == "O":  # numbers, as what was put together from parts may have them
+    if values.dtype.kind == "O" and all(
+        isinstance(value, int | float) for value in values
+    ):  # put together from parts
         values = np.asarray(values.tolist())
-    if values.dtype.kind not in "iufmM":
-        return
-    dim = coord.dims[0]
-    if len(np.unique(values)) < len(np.unique(places)):
-        said = "some are there twice"
-    elif not np.array_equal(np.argsort(values, kind="stable"), np.argsort(places, kind="stable")):
-        said = "they are in another order"
-    else:
-        return
+    return values if values.dtype.kind in "iufmM" else None
+
+
+def out_of_order(A: Any, coord: Any, mend: str) -> ParameterError:
+    """The error of a measurement whose coordinate says another order of its samples than the operator's."""
+    dim, values = coord.dims[0], coord.values
     shown = f"{', '.join(map(str, values[:8]))}{', …' if len(values) > 8 else ''}"
-    mend = f"y.sortby({dim!r})" if (np.diff(places) > 0).all() else f"y.sel({dim}=x.phys.forward(A).{dim})"
-    raise ParameterError(
-        f"{A!r} expected the measurement along {dim!r} in the order of x.phys.forward(A), got {dim} = {shown}, and {said}: bring "
-        f"it into that order, as in {mend}, or leave the coordinate out, as in y.drop_vars({dim!r}), to mean samples as "
-        f"they come"
+    return ParameterError(
+        f"{A!r} expected the measurement along {dim!r} in the order of x.phys.forward(A), got {coord.name} = {shown}: bring it "
+        f"into that order, as in {mend}, or leave the coordinate out, as in y.drop_vars({coord.name!r}), to mean samples "
+        f"as they come"
     )
 
 

@@ -92,7 +92,7 @@ def check_grid(A: Any, x: Frame) -> None:
     Of a grid that is not even it warns: on a map of the earth, say, a kernel in samples may well be what is meant.
     """
     for axis in range(-min(grid_ndim(A), len(x.dims)), 0):
-        known = x.coords.coords.get(x.dims[axis])
+        known = x.coord(x.dims[axis])
         if known is None or known.dtype.kind not in "iufmM" or known.size < 2:
             continue
         check_direction(A, known)

@@ -131,7 +131,9 @@ def image(
             )
         for old, new in zip(own, names, strict=True):
             for each in y if isinstance(y, list) else [y]:
-                _check_same_order(A, each.coords.get(old), like.coords.get(new))
+                for name in (old, f"k_{old}"):
+                    if name in each.coords and new in like.coords:
+                        _check_same_order(A, each.coords[name], like.coords[new])
     return _placed(made, dict(zip(own, names, strict=True)), like)
 
 
@@ -163,7 +165,7 @@ def _names_like(A: Any, own: tuple[Any, ...], like: xr.DataArray) -> tuple[Any, 
 
 def _check_same_order(A: Any, coord: Any, other: Any) -> None:
     """Refuse the places of `like` for a measurement that goes another way along them."""
-    if coord is None or other is None or not direction(coord) * direction(other) < 0:
+    if not direction(coord) * direction(other) < 0:
         return
     raise ParameterError(
         f"{A!r} expected the coordinate {coord.name!r} of the measurement to go the way of that of like=, got one that goes up and "

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from daskphys.errors import DaskphysError, ParameterError
 from daskphys.interop.tiling import SENSORS, sensors_of
 from daskphys.interop.xarray_axes import imaged, measured
-from daskphys.interop.xarray_frames import Frame, check_order, direction
+from daskphys.interop.xarray_frames import Frame, direction, numbers, out_of_order
 from daskphys.interop.xarray_grids import check_direction, grid_ndim
 from daskphys.optim.problem import Problem
-from daskphys.physics.base import Adjoint, PseudoInverse
+from daskphys.physics.base import Adjoint, Composed, PseudoInverse, Scaled
 
 
 def check_measured(operator: Any, y: Any) -> None:
     """Refuse measurements in another order than the operator, of which `operator` is the way back, gives them."""
+    while isinstance(operator, Composed | Scaled):
+        operator = operator.right if isinstance(operator, Composed) else operator.parent
     if not isinstance(operator, Adjoint | PseudoInverse | Problem):
         return
     A = operator.physics if isinstance(operator, Problem) else operator.parent
@@ -30,40 +33,70 @@ def check_measured(operator: Any, y: Any) -> None:
         _check_alike(A, sensors, y)
 
 
-def _check_samples(A: Any, y: Frame) -> None:
-    """Compare what A would call its samples with what they are called."""
-    ndim = A.range.ndim
-    lead = len(y.dims) - ndim
-    own = y.dims[max(0, lead) :]
+def round_trip(A: Any, y: Frame) -> tuple[Frame, Frame] | None:
+    """The axes of Aᴴ y and of A Aᴴ y, by what A knows without y's coordinates; None where y is no measurement of A's.
+
+    What is carried along has other names, for it may have taken the place of A's own.
+    """
+    lead = len(y.dims) - A.range.ndim
     if lead < 0:
-        return
-    # Without coordinates, and with other names for what is carried along, which may have taken the place of A's own.
-    bare = Frame((*(f"_{i}" for i in range(lead)), *own), y.shape, xr.Dataset())
+        return None
+    bare = Frame((*(f"_{i}" for i in range(lead)), *y.dims[lead:]), y.shape, xr.Dataset())
     try:
         x = imaged(A, bare)
-        expected = measured(A, x) if isinstance(x, Frame) else None
+        return (x, measured(A, x)) if isinstance(x, Frame) else None
     except DaskphysError:  # which the operator raises too, where it takes the numbers
+        return None
+
+
+def _check_samples(A: Any, y: Frame) -> None:
+    """Compare what A would call its samples with what they are called."""
+    known = round_trip(A, y)
+    if known is None:
         return
-    if expected is None:
-        return
-    kept = x.dims[max(0, len(x.dims) - grid_ndim(A)) :]
-    for axis in range(-ndim, 0):
-        dim, name = y.dims[axis], expected.dims[axis]
+    x, expected = known
+    ndim = A.range.ndim
+    for dim, name in zip(y.dims[-ndim:], expected.dims[-ndim:], strict=True):
         if name != dim and name in y.dims:
             raise ParameterError(
                 f"{A!r} expected its own dimensions last, with {name!r} where {dim!r} is, got {', '.join(map(repr, y.dims))}: "
                 f"put them into that order, as y.transpose does"
             )
-        coord, known = y.coords.coords.get(dim), expected.coords.coords.get(name)
-        if coord is None:
-            continue
-        if known is not None:
-            reverse = (
-                str(name).startswith("k_") and direction(coord) < 0
-            )  # frequencies of an axis that goes down
-            check_order(A, coord, known.values[::-1] if reverse else known.values)
-        elif dim in kept and coord.ndim == 1 and coord.size > 1 and coord.dtype.kind in "iufmM":
+    for name, places in expected.coords.coords.items():
+        coord = y.coord(name)
+        if coord is not None and places.ndim == 1 and coord.dims == places.dims:
+            _check_order(A, coord, places.values)
+    for dim in set(y.dims[-ndim:]) & set(x.dims[max(0, len(x.dims) - grid_ndim(A)) :]):
+        coord = y.coord(dim)
+        if (
+            coord is not None
+            and expected.coord(dim) is None
+            and coord.size > 1
+            and coord.dtype.kind in "iufmM"
+        ):
             check_direction(A, coord)
+
+
+def _check_order(A: Any, coord: Any, places: Any) -> None:
+    """Refuse a coordinate with the places that the operator has there, in another order."""
+    values = numbers(coord)
+    if values is None or np.array_equal(values, places):
+        return
+    name, dim = str(coord.name), coord.dims[0]
+    if name.startswith(
+        "k_"
+    ):  # in units that only the image knows, and the other way where its axis goes down
+        steps = np.diff(values[np.argsort(places, kind="stable")].astype(np.float64))
+        room = 1e-6 * float(np.ptp(values)) if len(values) else 0.0
+        mixed = (steps < -room).any() and (steps > room).any()
+    elif np.array_equal(places, np.arange(len(places))):  # numbers, of which some may have been chosen
+        mixed = len(np.unique(values)) == len(values) and bool((np.diff(values) < 0).any())
+    else:
+        mixed = np.array_equal(np.sort(values), np.sort(places))
+    if mixed:
+        own = f"y.sel({dim}=x.phys.forward(A).{dim})" if name == dim else f"y.isel({dim}=…)"
+        goes_up = name == dim and (np.diff(places) > 0).all()
+        raise out_of_order(A, coord, f"y.sortby({name!r})" if goes_up else own)
 
 
 def _check_alike(A: Any, sensors: Sequence[Any], y: Sequence[Frame]) -> None:
@@ -78,14 +111,14 @@ def _check_alike(A: Any, sensors: Sequence[Any], y: Sequence[Frame]) -> None:
             )
         lead = ours[: max(0, len(ours) - own)]
         for dim in lead if lead == theirs[: max(0, len(theirs) - sensor.range.ndim)] else ():
-            a, b = first.coords.coords.get(dim), other.coords.coords.get(dim)
+            a, b = first.coord(dim), other.coord(dim)
             if a is not None and b is not None and not a.variable.equals(b.variable):
                 raise ParameterError(
                     f"{A!r} expected the coordinate {dim!r} to be the same for all sensors, which are added there, got others "
                     f"of sensor 0 and of sensor {i}: select what they share, as xr.align does, or drop_vars({dim!r})"
                 )
         for dim in set(ours[len(lead) :]) & set(theirs):
-            if direction(first.coords.coords.get(dim)) * direction(other.coords.coords.get(dim)) < 0:
+            if direction(first.coord(dim)) * direction(other.coord(dim)) < 0:
                 raise ParameterError(
                     f"{A!r} expected the coordinate {dim!r} to go one way for all sensors, got one that goes up and one that goes "
                     f"down, of sensor 0 and of sensor {i}: bring them into one order, as sortby does"

@@ -11,7 +11,7 @@ import xarray as xr
 
 from daskphys import doors
 from daskphys.errors import ParameterError, ShapeError
-from daskphys.interop.xarray_frames import check_order
+from daskphys.interop.xarray_frames import numbers, out_of_order
 
 #: What a stack's sensor axis is called where no other name is given.
 SENSOR = "sensor"
@@ -62,7 +62,9 @@ def parted(array: xr.DataArray, A: Any, sensor_dim: str) -> list[xr.DataArray]:
             f"{A!r} expected measurements with the dimension {sensor_dim!r}, got {', '.join(map(repr, array.dims))}: name "
             f"it by sensor_dim=…, and of an image x.phys.forward(A) gives them"
         )
-    check_order(A, array.coords.get(sensor_dim), np.arange(array.sizes[sensor_dim]))
+    known = numbers(array.coords[sensor_dim]) if sensor_dim in array.coords else None
+    if known is not None and (known[1:] <= known[:-1]).any():
+        raise out_of_order(A, array.coords[sensor_dim], f"y.sortby({sensor_dim!r})")
     own = {
         name: str(name).removeprefix(f"{sensor_dim}_")
         for name, coord in array.coords.items()

@@ -7,7 +7,10 @@ from typing import Any
 import xarray as xr
 
 from daskphys.errors import ParameterError
+from daskphys.interop.tiling import sensors_of
+from daskphys.interop.xarray_frames import Frame
 from daskphys.interop.xarray_images import named, spectrum, tells
+from daskphys.interop.xarray_order import round_trip
 from daskphys.physics.spaces import Sensors
 
 
@@ -25,9 +28,10 @@ def ancillary(data: xr.Dataset, A: Any, sensor_dim: str | None, dims: Any) -> di
             axes[name] = own
     names = named(A, dims)
     if names is not None:
-        told = {name: own for name, own in axes.items() if tells(data[name], names)}
-        axes = told or axes
-    elif len({tuple(own[-ndim:]) for own in axes.values()}) > 1:
+        axes = {name: own for name, own in axes.items() if tells(data[name], names)} or axes
+    if len({tuple(own[-ndim:]) for own in axes.values()}) > 1:
+        axes = {name: own for name, own in axes.items() if _fits(A, data[name], own)} or axes
+    if names is None and len({tuple(own[-ndim:]) for own in axes.values()}) > 1:
         raise ParameterError(
             f"{A!r} expected measurements with the same axes, got {', '.join(f'{n!r} with {own}' for n, own in axes.items())}: name "
             f"the image's, as in dims=('y', 'x'), or choose the measurements, as in data[[{next(iter(axes))!r}]]"
@@ -39,6 +43,13 @@ def ancillary(data: xr.Dataset, A: Any, sensor_dim: str | None, dims: Any) -> di
         name: own for name, own in data.data_vars.items() if name not in axes and not taken & set(own.dims)
     }
     return rest if len(rest) < len(data.data_vars) else {}
+
+
+def _fits(A: Any, array: xr.DataArray, own: list[Any]) -> bool:
+    """Whether an array of these dimensions, beside that of the sensors, has the shape and the names of a measurement."""
+    one = sensors_of(A)[0]
+    known = round_trip(one, Frame(tuple(own), tuple(array.sizes[dim] for dim in own), xr.Dataset()))
+    return known is not None and known[1].dims[-one.range.ndim :] == tuple(own[-one.range.ndim :])
 
 
 def gathered(data: xr.Dataset, variables: dict[Any, xr.DataArray], attrs: Any) -> xr.Dataset:

@@ -14,17 +14,15 @@ import numpy as np
 
 from daskphys.errors import MissingDependencyError, ParameterError, StorageError
 from daskphys.storage.places import FORMAT, MARK, local, name, zarr
-from daskphys.storage.replacing import check_place, check_replaced, own_keys
+from daskphys.storage.replacing import STAGED, check_place, check_replaced, own_keys
 
 
 @contextlib.contextmanager
-def written(
-    store: Any, overwrite: bool, kind: str, lazy: bool = False
-) -> Iterator[tuple[Any, dict[str, Any]]]:
+def written(store: Any, overwrite: bool, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     """A new group of a kind, and a dictionary to fill: what it says of itself, which is written last.
 
     A folder is written beside its place and moved there when it is complete; of another store the mark comes last, so
-    that what was cut short is no store of ours, and what is `lazy` may not replace anything, for it may be read from there.
+    that what was cut short is no store of ours.
     """
     library = zarr()
     if not isinstance(overwrite, bool | np.bool_):
@@ -36,12 +34,12 @@ def written(
         )
     folder = local(store)
     if folder is None:
-        with _in_place(library, store, overwrite, kind, lazy) as (group, said):
+        with _in_place(library, store, overwrite, kind) as (group, said):
             yield group, said
         return
     said = {"kind": kind}
     check_place(folder, overwrite, kind)
-    beside = folder.parent / f".{uuid.uuid4().hex[:8]}.daskphys"
+    beside = folder.parent / f".{uuid.uuid4().hex[:8]}{STAGED}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         group = library.create_group(beside / "new", zarr_format=3)
@@ -62,27 +60,23 @@ def written(
 
 
 @contextlib.contextmanager
-def _in_place(
-    library: Any, store: Any, overwrite: bool, kind: str, lazy: bool
-) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """`written`, of a store that cannot be moved: what fails is removed again."""
+def _in_place(library: Any, store: Any, overwrite: bool, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """`written`, of a store that cannot be moved: what fails is removed again.
+
+    What replaces something is written below it first, and then copied, for it may be read from there.
+    """
     from zarr.core.sync import sync
     from zarr.storage._common import make_store_path
 
     said: dict[str, Any] = {"kind": kind}
     try:
         place = sync(make_store_path(store, mode="r+"))
-        keys = sync(_keys(place))
-        if keys:
-            there = dict(library.open(place, mode="r").attrs) if "zarr.json" in keys else {}
-            check_replaced(store, overwrite, kind, there, keys)
-            if lazy:
-                raise StorageError(
-                    f"{name(store)} would be removed before what replaces it is computed, which may be read from there: compute "
-                    f"first, as in y.compute().to_zarr(store, overwrite=True), or choose another name"
-                )
-            sync(_removed(place, keys))
-        group = library.create_group(place, zarr_format=3, attributes={MARK: {}})
+        old = sync(_keys(place))
+        if old:
+            there = dict(library.open(place, mode="r").attrs) if "zarr.json" in old else {}
+            check_replaced(store, overwrite, kind, there, old)
+        new = place / f".{uuid.uuid4().hex[:8]}{STAGED}" if old else place
+        group = library.create_group(new, zarr_format=3, attributes={MARK: {}})
     except (TypeError, ValueError, KeyError, OSError) as error:
         if isinstance(error, StorageError):
             raise
@@ -95,8 +89,10 @@ def _in_place(
         yield group, said
         _mark(group, said)
     except BaseException:
-        sync(_removed(place, own_keys(sync(_keys(place)))))
+        sync(_removed(new, own_keys(sync(_keys(new)))))
         raise
+    if old:
+        sync(_moved(new, place, old))
 
 
 async def _keys(place: Any) -> list[str]:
@@ -111,6 +107,15 @@ async def _removed(place: Any, keys: list[str]) -> None:
     """Remove these keys, and nothing that has come since they were listed."""
     for key in keys:
         await (place / key).delete()
+
+
+async def _moved(new: Any, place: Any, old: list[str]) -> None:
+    """Put what was written in the place of what was there; what says that it is complete comes last."""
+    await _removed(place, old)
+    keys = sorted(await _keys(new), key=lambda key: key == "zarr.json")
+    for key in keys:
+        await (place / key).set(await (new / key).get())
+    await _removed(new, keys)
 
 
 def _mark(group: Any, said: Mapping[str, Any]) -> None:

@@ -15,8 +15,11 @@ from daskphys.storage.places import MARK, name
 # The keys of a store of ours, and the number of the array that one belongs to.
 _KEYS = re.compile(r"zarr\.json|arrays/zarr\.json|arrays/(\d+)/(?:zarr\.json|c(?:/\d+)*)")
 
-# What file browsers leave in folders that they show.
-_NOTES = re.compile(r"(?:.*/)?(?:\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)")
+#: How the names end of what is written before it is put in its place.
+STAGED = ".daskphys"
+
+# What file browsers leave in folders that they show, and what a process that was killed leaves of what it wrote.
+_NOTES = re.compile(r"(?:.*/)?(?:\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)|\.[0-9a-f]{8}\.daskphys/.*")
 
 # What may take the place of what: what `apply` writes is one kind or the other, as its operator has it.
 _TAKES_PLACE_OF = {
@@ -53,14 +56,15 @@ def check_place(folder: Path, overwrite: bool, kind: str) -> None:
             said = json.loads((folder / "zarr.json").read_text()).get("attributes", {})
         except (OSError, ValueError, AttributeError, RecursionError):
             said = None
-    elif keys == []:
+    elif keys == [] and not any(folder.iterdir()):
         return
     check_replaced(folder, overwrite, kind, said, keys or ())
 
 
 def _files(folder: Path) -> Iterator[str]:
-    for path, _, files in os.walk(folder):
-        for file in files:
+    for path, folders, files in os.walk(folder):
+        links = [own for own in folders if Path(path, own).is_symlink()]  # whose files are elsewhere
+        for file in (*files, *links):
             yield Path(path, file).relative_to(folder).as_posix()
 
 

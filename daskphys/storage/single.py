@@ -6,7 +6,6 @@ from typing import Any
 
 import dask.array as da
 
-from daskphys import doors
 from daskphys.errors import StorageError
 from daskphys.storage import groups, places
 from daskphys.storage.arrays import Writer, check_numbers
@@ -16,7 +15,7 @@ from daskphys.storage.reading import Reader
 
 def write_array(array: Any, store: Any, overwrite: bool) -> None:
     """Write one array, in a group as that of measurements."""
-    with written(store, overwrite, "array", lazy=doors.is_lazy(array)) as (group, said):
+    with written(store, overwrite, "array") as (group, said):
         writer = Writer(group)
         number = writer.add(array)
         said.update(array=number, arrays=writer.finish())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from daskphys import doors
 from daskphys.errors import StorageError, describe
 from daskphys.physics.measurements import Measurements
 from daskphys.storage.arrays import Writer
@@ -13,7 +12,7 @@ from daskphys.storage.making import written
 
 
 def write(what: Any, store: Any, overwrite: bool) -> None:
-    """Write an operator or measurements; what goes wrong leaves a folder as it was."""
+    """Write an operator or measurements; what goes wrong leaves the store as it was."""
     if isinstance(what, Measurements):
         _write_measurements(what, store, overwrite)
     else:
@@ -34,7 +33,7 @@ def _write_measurements(y: Measurements, store: Any, overwrite: bool) -> None:
             f"to_zarr writes numbers, and would lose the names of {describe(named[0])}: xarray writes both, as in "
             f"x.phys.forward(A).to_zarr(store); for the numbers alone y.map(lambda a: a.data).to_zarr(store)"
         )
-    with written(store, overwrite, "measurements", lazy=any(map(doors.is_lazy, y))) as (group, said):
+    with written(store, overwrite, "measurements") as (group, said):
         writer = Writer(group)
         numbers = [writer.add(array) for array in y]
         said.update(measurements=numbers, arrays=writer.finish())

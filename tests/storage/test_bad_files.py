@@ -305,6 +305,16 @@ class Comes:
         return np.ones(2)[index]
 
 
+def test_links_and_folders_in_a_store_are_its_user_s(store, tmp_path):
+    (tmp_path / "data").mkdir()
+    (store / "data").symlink_to(tmp_path / "data")
+    with raises(StoreExistsError, "'data'"):
+        A.to_zarr(store, overwrite=True)
+    (tmp_path / "folders" / "mine").mkdir(parents=True)
+    with raises(StoreExistsError, "not written by daskphys"):
+        A.to_zarr(tmp_path / "folders", overwrite=True)
+
+
 def test_what_comes_while_a_store_is_written_stays(tmp_path):
     place = tmp_path / "y.zarr"
 

@@ -74,19 +74,25 @@ def test_files_in_a_place_that_is_no_group_stay():
     assert daskphys.open_physics("memory://own") == A[::-1]
 
 
-def test_lazy_measurements_do_not_replace_what_they_may_be_read_from():
-    store = zarr.storage.MemoryStore()
+@pytest.mark.parametrize("made", [zarr.storage.MemoryStore, dict, lambda: "memory://lazy"])
+def test_what_is_read_from_a_store_can_replace_it(made):
+    store = made()
     y = A(np.random.default_rng(0).random((20, 20)))
     y.to_zarr(store)
-    lazy = daskphys.open_measurements(store, lazy=True)
-    with raises(StorageError, "y.compute()"):
+    for _ in range(2):
+        lazy = daskphys.open_measurements(store, lazy=True)
         lazy.to_zarr(store, overwrite=True)
-    assert all(np.array_equal(a, b) for a, b in zip(daskphys.open_measurements(store), y, strict=True))
-    lazy.compute().to_zarr(store, overwrite=True)
-    other = zarr.storage.MemoryStore()
-    daskphys.open_measurements(store, lazy=True).to_zarr(other, overwrite=True)  # of which nothing is there
-    for here in (store, other):
-        assert all(np.array_equal(a, b) for a, b in zip(daskphys.open_measurements(here), y, strict=True))
+        assert all(np.array_equal(a, b) for a, b in zip(daskphys.open_measurements(store), y, strict=True))
+    (lazy * 2.0).to_zarr(store, overwrite=True)
+    assert np.array_equal(daskphys.open_measurements(store)[2], 2.0 * y[2])
+    other = made() if not isinstance(store, str) else "memory://operator"
+    operator = stack(*[Diagonal(np.random.default_rng(i).random((8, 8))) for i in range(4)])
+    operator.to_zarr(other)
+    daskphys.open_physics(other, lazy=True)[::-1].to_zarr(other, overwrite=True)
+    assert daskphys.open_physics(other) == operator[::-1]
+    with pytest.raises(StorageError):
+        UNWRITABLE.to_zarr(other, overwrite=True)
+    assert daskphys.open_physics(other) == operator[::-1]
 
 
 def test_a_part_of_a_store_of_files_is_a_folder(tmp_path):
