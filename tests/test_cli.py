@@ -550,6 +550,8 @@ def test_apply_ignores_no_option(operator, tmp_path, capsys):
             main([*given[:3], url])
         assert "OUTPUT is the path of a folder" in capsys.readouterr().err
     (tmp_path / "empty.npy").touch()
+    np.save(tmp_path / "words.npy", np.array(["one", "two"]))
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
     np.savez(tmp_path / "many.npz", a=np.ones(3), b=np.ones(3))
     (tmp_path / "many.npz").rename(tmp_path / "many.NPY")
     for arguments, said in (
@@ -557,6 +559,8 @@ def test_apply_ignores_no_option(operator, tmp_path, capsys):
         ([operator, image, given[3], "--grayscale"], "x.npy is none"),
         ([operator, complex_image, given[3], "--dtype", "float32"], "would drop its imaginary part"),
         ([operator, "memory://x", given[3]], "INPUT is the path"),
+        ([operator, str(tmp_path / "words.npy"), given[3], "--dtype", "float32"], "INPUT holds <U3"),
+        ([operator, image, str(tmp_path / "loop" / "y")], "loop"),
         ([operator, str(tmp_path / "empty.npy"), given[3]], "is no .npy file"),
         ([operator, str(tmp_path / "many.NPY"), given[3]], "holds several arrays"),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -115,7 +116,9 @@ def _check_options(given: argparse.Namespace) -> None:
 def _check_output(given: argparse.Namespace) -> None:
     """Refuse a place that is taken before anything is computed, in words of the command line."""
     for name in ("operator", "input"):
-        output, path = given.output.resolve(), Path(getattr(given, name)).resolve()
+        output, path = (
+            Path(os.path.realpath(os.path.expanduser(p))) for p in (given.output, getattr(given, name))
+        )
         within = path.is_dir() and path in output.parents
         if path.exists() and (output == path or output in path.parents or within):
             said = "lies in" if within else "is" if output == path else "holds"
@@ -152,7 +155,8 @@ def _check(A: Any, value: Any, given: argparse.Namespace) -> None:
             raise DtypeError(
                 f"INPUT holds {array.dtype}, and `--dtype {given.dtype}` would drop its imaginary part: give a complex dtype"
             )
-        if given.dtype is None and np.dtype(array.dtype).name not in FLOATS:
+        numbers = np.dtype(array.dtype).kind in "biufc"
+        if not numbers or (given.dtype is None and np.dtype(array.dtype).name not in FLOATS):
             raise DtypeError(
                 f"INPUT holds {array.dtype}, and operators take {', '.join(FLOATS)}: give `--dtype float32` (values are not "
                 f"scaled)"

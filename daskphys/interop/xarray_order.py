@@ -99,6 +99,13 @@ def _check_order(A: Any, coord: Any, places: Any) -> None:
         raise out_of_order(A, coord, f"y.sortby({name!r})" if goes_up else own)
 
 
+def _same(a: Any, b: Any) -> bool:
+    """Whether two coordinates have the same values, up to the rounding of single precision."""
+    if a.dtype.kind == b.dtype.kind == "f":
+        return a.shape == b.shape and np.allclose(a.values, b.values, rtol=1e-6, atol=0, equal_nan=True)
+    return bool(a.variable.equals(b.variable))
+
+
 def _check_alike(A: Any, sensors: Sequence[Any], y: Sequence[Frame]) -> None:
     """Refuse sensors that have one name for different axes, or different places for what is carried along."""
     first, own = y[0], sensors[0].range.ndim
@@ -112,7 +119,7 @@ def _check_alike(A: Any, sensors: Sequence[Any], y: Sequence[Frame]) -> None:
         lead = ours[: max(0, len(ours) - own)]
         for dim in lead if lead == theirs[: max(0, len(theirs) - sensor.range.ndim)] else ():
             a, b = first.coord(dim), other.coord(dim)
-            if a is not None and b is not None and not a.variable.equals(b.variable):
+            if a is not None and b is not None and not _same(a, b):
                 raise ParameterError(
                     f"{A!r} expected the coordinate {dim!r} to be the same for all sensors, which are added there, got others "
                     f"of sensor 0 and of sensor {i}: select what they share, as xr.align does, or drop_vars({dim!r})"

@@ -11,7 +11,7 @@ from cases import raises
 
 import daskphys.interop.xarray  # noqa: F401
 from daskphys.errors import ConvergenceWarning, DaskphysWarning, ParameterError, ShapeError
-from daskphys.physics import MRI, Blur, Crop, Diagonal, Downsampling, GaussianNoise, stack
+from daskphys.physics import MRI, Blur, Crop, Diagonal, Downsampling, GaussianNoise, Tomography, stack
 
 KERNELS = np.random.default_rng(0).random((12, 3, 2))  # whose axes are not each other's
 ALIKE = stack(*[Blur(kernel) for kernel in KERNELS[:3]])
@@ -127,6 +127,16 @@ def test_tables_beside_measurements_stay_where_the_image_s_axes_are_named():
         assert back[name].identical(y[name])
     with raises(ParameterError, "same axes", "'table' with ['a', 'b']", "dims="):
         y.phys.adjoint(A)
+
+
+def test_what_goes_with_measurements_whose_axes_have_names_of_their_own():
+    x = image(2, 12, 12)
+    data = xr.Dataset({"sky": x, "exposure": (("t", "band"), np.ones((2, 3)))})
+    A = Tomography([0.0, 50.0, 20.0, 90.0], (12, 12))
+    seen = data.phys.forward(A, dims=DIMS)
+    for back in (seen.phys.adjoint(A), seen.phys.adjoint(A, dims=DIMS)):
+        assert back.exposure.identical(seen.exposure)
+        assert np.array_equal(back.sky.data, A.A_adjoint(A(x.data)))
 
 
 def test_what_goes_with_unlike_sensors_comes_back_from_all_of_them():

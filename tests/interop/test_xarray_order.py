@@ -9,7 +9,7 @@ import daskphys.interop.xarray  # noqa: F401
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.errors import ParameterError
 from daskphys.optim import tikhonov
-from daskphys.physics import MRI, Blur, MultiCoilMRI, Tomography, stack
+from daskphys.physics import MRI, NUFFT, Blur, MultiCoilMRI, Tomography, stack
 
 KERNELS = np.random.default_rng(0).random((3, 3, 2))  # whose axes are not each other's
 ALIKE = stack(*map(Blur, KERNELS))
@@ -169,3 +169,54 @@ def test_a_stacked_dimension_is_carried_along():
         assert back.p.equals(x.p)
         assert np.array_equal(back.data, A.A_adjoint(A(x.data)))
     assert x.phys.forward(ALIKE).phys.adjoint(ALIKE, like=x).p.equals(x.p)
+
+
+def test_frequencies_of_a_trajectory_are_in_its_order():
+    N = NUFFT(np.random.default_rng(5).uniform(-0.5, 0.5, (40, 2)), (12, 12))
+    z = image(scale=-0.5).astype(complex).phys.forward(N)
+    assert z.phys.adjoint(N).dims == ("t", "y", "x")
+    with raises(ParameterError, "k_y = ", "y.isel(sample="):
+        z.isel(sample=np.random.default_rng(6).permutation(40)).phys.adjoint(N)
+    x = image(scale=-0.5).astype(complex)
+    y = x.phys.forward(FOURIER)
+    xr.testing.assert_allclose(y.phys.adjoint(FOURIER, like=x), FOURIER.A_adjoint_A(x))
+    with raises(ParameterError, "'k_y'", "like"):
+        y.sortby("k_y").phys.adjoint(FOURIER, like=x)
+
+
+def test_operators_that_end_in_a_way_back():
+    y = image().phys.forward(ALIKE[0])
+    shuffled = y.isel(y=np.random.default_rng(3).permutation(12))
+    for operator in (ALIKE[0].H, 2.0 * ALIKE[0].H, ALIKE[1] @ ALIKE[0].H):
+        operator(y)
+        with raises(ParameterError, "sortby('y')"):
+            operator(shuffled)
+
+
+def test_names_and_places_of_the_user_s_own_are_no_order():
+    """What does not say that it is another order is taken as it comes."""
+    x = image()
+    bare = x.phys.forward(ALIKE).drop_vars(["y", "x"])
+    like = x.sortby("y", ascending=False)
+    assert bare.phys.adjoint(ALIKE, like=like).y.equals(like.y)
+    T = Tomography(np.arange(5) * 111.25 % 180, (12, 12))
+    y = x.phys.forward(T)
+    expected = y.phys.adjoint(T)
+    own = y.rename(angle="projection").assign_coords(projection=[9.0, 7.0, 5.0, 6.0, 1.0])
+    for given in (
+        own,
+        y.assign_coords(angle=np.arange(5) * 111.25),
+        y.drop_vars("angle").assign_coords(time=("angle", [3.0, 1.0, 2.0, 5.0, 4.0])),
+        y.assign_coords(detector=-y.detector * 0.1 + 7),
+    ):
+        assert np.array_equal(given.phys.adjoint(T), expected)
+    small = x.astype("float32").assign_coords(y=np.arange(12, dtype="uint8"))
+    valid = Blur(KERNELS[0], "valid")
+    back = small.isel(y=slice(0, 12)).phys.forward(valid).phys.adjoint(valid)
+    assert back.y.values.tolist() == list(range(12))
+    moved = small.phys.forward(valid).assign_coords(y=np.arange(10, dtype="uint8")).phys.adjoint(valid)
+    assert "y" not in moved.coords  # its first place would be less than an unsigned number can be
+    nodes = [image(scale=0.5).phys.forward(UNLIKE[i]) for i in range(2)]
+    nodes[1] = nodes[1].assign_coords(t=nodes[1].t.astype("float32") * np.float32(0.1))
+    nodes[0] = nodes[0].assign_coords(t=nodes[0].t * 0.1)
+    UNLIKE.A_adjoint(nodes)
