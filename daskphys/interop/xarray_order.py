@@ -108,24 +108,25 @@ def _same(a: Any, b: Any) -> bool:
 
 def _check_alike(A: Any, sensors: Sequence[Any], y: Sequence[Frame]) -> None:
     """Refuse sensors that have one name for different axes, or different places for what is carried along."""
-    first, own = y[0], sensors[0].range.ndim
-    for i, (sensor, other) in enumerate(zip(sensors, y, strict=True)):
-        ours, theirs = first.dims, other.dims
-        if set(ours) == set(theirs) and ours != theirs:
+    dims = y[0].dims
+    lead = dims[: max(0, len(dims) - sensors[0].range.ndim)]
+    shared = {dim: coord for dim in lead if (coord := y[0].coord(dim)) is not None}
+    ways = {dim: way for dim in dims[len(lead) :] if (way := direction(y[0].coord(dim)))}
+    for i, (sensor, other) in enumerate(zip(sensors[1:], y[1:], strict=True), 1):
+        theirs = other.dims
+        if dims != theirs and set(dims) == set(theirs):
             raise ParameterError(
-                f"{A!r} expected all measurements with their dimensions in one order, got {', '.join(map(repr, ours))} of sensor "
+                f"{A!r} expected all measurements with their dimensions in one order, got {', '.join(map(repr, dims))} of sensor "
                 f"0 and {', '.join(map(repr, theirs))} of sensor {i}: transpose one of them"
             )
-        lead = ours[: max(0, len(ours) - own)]
-        for dim in lead if lead == theirs[: max(0, len(theirs) - sensor.range.ndim)] else ():
-            a, b = first.coord(dim), other.coord(dim)
-            if a is not None and b is not None and not _same(a, b):
+        for dim in set(shared) & set(theirs[: max(0, len(theirs) - sensor.range.ndim)]):
+            if (coord := other.coord(dim)) is not None and not _same(shared[dim], coord):
                 raise ParameterError(
                     f"{A!r} expected the coordinate {dim!r} to be the same for all sensors, which are added there, got others "
                     f"of sensor 0 and of sensor {i}: select what they share, as xr.align does, or drop_vars({dim!r})"
                 )
-        for dim in set(ours[len(lead) :]) & set(theirs):
-            if direction(first.coord(dim)) * direction(other.coord(dim)) < 0:
+        for dim, way in ways.items():
+            if direction(other.coord(dim)) == -way:
                 raise ParameterError(
                     f"{A!r} expected the coordinate {dim!r} to go one way for all sensors, got one that goes up and one that goes "
                     f"down, of sensor 0 and of sensor {i}: bring them into one order, as sortby does"
