@@ -103,7 +103,8 @@ def _plan(D: Any, x_or_shape: Any, method: str, dtype: str, calibrate: bool) -> 
     if D.normal_kind is None and method in ("A_adjoint_A on the workers", "normal"):
         raise D._not_closed("AᴴA")
     if method == "A_adjoint" and isinstance(D.range, Sensors):
-        with contextlib.suppress(ShapeError):  # an image, of whose measurements it is asked
+        image = hasattr(x_or_shape, "shape")  # perhaps, of whose measurements it is asked
+        with contextlib.suppress(*[ShapeError] if image else []):
             x_or_shape = doors.parted(x_or_shape, D)
     shape, dtype, chunks = _asked(D, x_or_shape, dtype)
     holding, notes = D.holding, list[str]()

@@ -185,13 +185,16 @@ def numbers(coord: Any) -> Any:
 
 
 def out_of_order(A: Any, coord: Any, mend: str) -> ParameterError:
-    """The error of a measurement whose coordinate says another order of its samples than the operator's."""
+    """The error of a measurement whose coordinate says another order of its samples than the operator's.
+
+    `mend` brings it into that order; it is empty where the numbers do not tell which that is.
+    """
     dim, values = coord.dims[0], coord.values
     shown = f"{', '.join(map(str, values[:8]))}{', …' if len(values) > 8 else ''}"
+    how = f"bring it into that order, as in {mend}, or " if mend else "bring it into that order, and "
+    raised = f"leave the coordinate out, as in y.drop_vars({coord.name!r}), to mean samples as they come"
     return ParameterError(
-        f"{A!r} expected the measurement along {dim!r} in the order of x.phys.forward(A), got {coord.name} = {shown}: bring it "
-        f"into that order, as in {mend}, or leave the coordinate out, as in y.drop_vars({coord.name!r}), to mean samples "
-        f"as they come"
+        f"{A!r} expected the measurement along {dim!r} in the order of x.phys.forward(A), got {coord.name} = {shown}: {how}{raised}"
     )
 
 

@@ -14,13 +14,18 @@ from daskphys.interop.xarray_axes import imaged, measured
 from daskphys.interop.xarray_frames import Frame, direction, numbers, out_of_order
 from daskphys.interop.xarray_grids import check_direction, grid_ndim
 from daskphys.optim.problem import Problem
-from daskphys.physics.base import Adjoint, Composed, PseudoInverse, Scaled
+from daskphys.physics.base import Adjoint, Composed, PseudoInverse, Scaled, Sum
+from daskphys.physics.blockdiagonal import BlockDiagonal
 
 
 def check_measured(operator: Any, y: Any) -> None:
     """Refuse measurements in another order than the operator, of which `operator` is the way back, gives them."""
     while isinstance(operator, Composed | Scaled):
         operator = operator.right if isinstance(operator, Composed) else operator.parent
+    if isinstance(operator, Sum):
+        for term in operator.terms:
+            check_measured(term, y)
+        return
     if not isinstance(operator, Adjoint | PseudoInverse | Problem):
         return
     A = operator.physics if isinstance(operator, Problem) else operator.parent
@@ -31,6 +36,9 @@ def check_measured(operator: Any, y: Any) -> None:
         for sensor, own in zip(sensors, y, strict=True):
             _check_samples(sensor, own)
         _check_alike(A, sensors, y)
+    elif isinstance(A, BlockDiagonal):
+        for block, own in zip(A.blocks, y, strict=True):
+            _check_samples(block, own)
 
 
 def round_trip(A: Any, y: Frame) -> tuple[Frame, Frame] | None:
@@ -51,6 +59,8 @@ def round_trip(A: Any, y: Frame) -> tuple[Frame, Frame] | None:
 
 def _check_samples(A: Any, y: Frame) -> None:
     """Compare what A would call its samples with what they are called."""
+    if len(y.dims) == A.range.ndim and not y.coords.coords:
+        return
     known = round_trip(A, y)
     if known is None:
         return
@@ -93,6 +103,12 @@ def _check_order(A: Any, coord: Any, places: Any) -> None:
         mixed = len(np.unique(values)) == len(values) and bool((np.diff(values) < 0).any())
     else:
         mixed = np.array_equal(np.sort(values), np.sort(places))
+    if (
+        mixed
+        and np.array_equal(places, np.arange(len(places)))
+        and not np.array_equal(np.sort(values), places)
+    ):
+        raise out_of_order(A, coord, "")  # numbers of the user's own
     if mixed:
         own = f"y.sel({dim}=x.phys.forward(A).{dim})" if name == dim else f"y.isel({dim}=…)"
         goes_up = name == dim and (np.diff(places) > 0).all()

@@ -64,7 +64,8 @@ def parted(array: xr.DataArray, A: Any, sensor_dim: str) -> list[xr.DataArray]:
         )
     known = numbers(array.coords[sensor_dim]) if sensor_dim in array.coords else None
     if known is not None and (known[1:] <= known[:-1]).any():
-        raise out_of_order(A, array.coords[sensor_dim], f"y.sortby({sensor_dim!r})")
+        whole = np.array_equal(np.sort(known), np.arange(len(known)))
+        raise out_of_order(A, array.coords[sensor_dim], f"y.sortby({sensor_dim!r})" if whole else "")
     own = {
         name: str(name).removeprefix(f"{sensor_dim}_")
         for name, coord in array.coords.items()

@@ -61,8 +61,13 @@ def check_place(folder: Path, overwrite: bool, kind: str) -> None:
     check_replaced(folder, overwrite, kind, said, keys or ())
 
 
+def _raised(error: OSError) -> None:
+    """What cannot be listed may be anybody's."""
+    raise error
+
+
 def _files(folder: Path) -> Iterator[str]:
-    for path, folders, files in os.walk(folder):
+    for path, folders, files in os.walk(folder, onerror=_raised):
         links = [own for own in folders if Path(path, own).is_symlink()]  # whose files are elsewhere
         for file in (*files, *links):
             yield Path(path, file).relative_to(folder).as_posix()

@@ -294,44 +294,53 @@ def test_a_link_to_a_store_is_not_replaced(store, tmp_path):
     assert daskphys.open_physics(tmp_path / "link") == A
 
 
-class Comes:
-    """An array whose numbers, when they are asked for, are not the only thing that comes."""
+def computed(then):
+    """Measurements that, when they are computed, are not the only thing that comes."""
 
-    def __init__(self, then):
-        self.then, self.dtype, self.shape, self.ndim = then, np.dtype(float), (2,), 1
+    def block(a):
+        then()
+        return a
 
-    def __getitem__(self, index):
-        self.then()
-        return np.ones(2)[index]
-
-
-def test_links_and_folders_in_a_store_are_its_user_s(store, tmp_path):
-    (tmp_path / "data").mkdir()
-    (store / "data").symlink_to(tmp_path / "data")
-    with raises(StoreExistsError, "'data'"):
-        A.to_zarr(store, overwrite=True)
-    (tmp_path / "folders" / "mine").mkdir(parents=True)
-    with raises(StoreExistsError, "not written by daskphys"):
-        A.to_zarr(tmp_path / "folders", overwrite=True)
+    numbers = dask.array.ones(2, chunks=2)
+    return Measurements([numbers.map_blocks(block, dtype=float, meta=np.empty(0))])
 
 
-def test_what_comes_while_a_store_is_written_stays(tmp_path):
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_comes_while_a_store_is_written_stays(tmp_path, overwrite):
     place = tmp_path / "y.zarr"
 
     def then():
-        place.mkdir(exist_ok=True)
+        place.mkdir()
         (place / "precious.txt").write_text("…")
 
-    y = Measurements([dask.array.from_array(Comes(then), chunks=2)])
+    y = computed(then)
+    assert not place.exists()
     with raises(StoreExistsError, "not written by daskphys"):
-        y.to_zarr(place)
+        y.to_zarr(place, overwrite=overwrite)
     assert [path.name for path in tmp_path.iterdir()] == ["y.zarr"]
-    assert (place / "precious.txt").read_text() == "…"
+    assert [path.name for path in place.iterdir()] == ["precious.txt"]
+
+
+def test_of_two_that_write_one_store_the_second_is_refused(tmp_path):
     first = Measurements([np.array([2.0, 3.0])])
-    other = Measurements([dask.array.from_array(Comes(lambda: first.to_zarr(tmp_path / "z")), chunks=2)])
     with raises(StoreExistsError, "is there already"):
-        other.to_zarr(tmp_path / "z")
+        computed(lambda: first.to_zarr(tmp_path / "z")).to_zarr(tmp_path / "z")
     assert daskphys.open_measurements(tmp_path / "z")[0].tolist() == [2.0, 3.0]
+
+
+def test_a_move_that_fails_leaves_what_was_there(store, tmp_path, monkeypatch):
+    rename = os.rename
+
+    def failing(source, target):
+        if str(source).endswith("new"):
+            raise OSError("no space left")
+        rename(source, target)
+
+    monkeypatch.setattr("os.rename", failing)
+    with raises(StorageError, "no space left"):
+        A[::-1].to_zarr(store, overwrite=True)
+    assert daskphys.open_physics(store) == A
+    assert [path.name for path in tmp_path.iterdir()] == ["A.zarr"]
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b"])

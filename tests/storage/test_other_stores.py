@@ -4,13 +4,14 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import dask.array
 import numpy as np
 import pytest
 from cases import raises
 
 import daskphys
 from daskphys.errors import MissingDependencyError, StorageError, StoreExistsError, StoreNotFoundError
-from daskphys.physics import Blur, Diagonal, FunctionOperator, stack
+from daskphys.physics import Blur, Diagonal, FunctionOperator, Measurements, stack
 
 zarr = pytest.importorskip("zarr")
 A = stack(*[Blur(np.random.default_rng(i).random((5, 5))) for i in range(3)])
@@ -93,6 +94,20 @@ def test_what_is_read_from_a_store_can_replace_it(made):
     with pytest.raises(StorageError):
         UNWRITABLE.to_zarr(other, overwrite=True)
     assert daskphys.open_physics(other) == operator[::-1]
+
+
+def test_what_comes_while_a_store_that_cannot_be_moved_fails_stays():
+    store = zarr.storage.MemoryStore()
+
+    def block(a):
+        zarr.create_array(store, name="mine", shape=3, dtype="f8")
+        raise ValueError("no numbers")
+
+    numbers = dask.array.ones(2, chunks=2).map_blocks(block, dtype=float, meta=np.empty(0))
+    with pytest.raises(ValueError, match="no numbers"):
+        Measurements([numbers]).to_zarr(store)
+    assert zarr.open_array(store, path="mine").shape == (3,)
+    assert all(key.startswith("mine/") for key in store._store_dict)
 
 
 def test_a_part_of_a_store_of_files_is_a_folder(tmp_path):
