@@ -25,13 +25,16 @@ from daskphys.interop.xarray_sensors import SENSOR, tree_of
 from daskphys.interop.xarray_variables import ancillary, gathered
 from daskphys.physics.checks import check_seed
 
+# Where no variable was left as it is.
+_CHOOSE = "; variables that are none of these stay as they are where dims= names the image's axes"
+
 
 @xr.register_dataset_accessor("phys")
 class DatasetAccessor(Accessor):
     """Operators on each variable of a `xarray.Dataset`, as `PhysAccessor` has them for one.
 
-    With `dims`, variables that have none of these dimensions stay as they are; so do, beside measurements, those that have
-    none of their axes, or no more than those that are carried along and the sensor dimension.
+    With `dims`, variables that lack any of these dimensions stay as they are; so do, beside measurements, those that lack any of
+    their axes.
 
     Parameters
     ----------
@@ -41,7 +44,7 @@ class DatasetAccessor(Accessor):
     Raises
     ------
     ParameterError
-        From its methods: a variable has some of the dimensions only; what `PhysAccessor` refuses, in the variable's name.
+        From its methods: what stays does not fit what is made; what `PhysAccessor` refuses, in the variable's name.
 
     Examples
     --------
@@ -182,7 +185,7 @@ class DatasetAccessor(Accessor):
     def _rest(self, dims: Any) -> dict[Any, Any]:
         """The variables that are no images."""
         names = set(named("x.phys", dims) or ())
-        rest = {n: own for n, own in self._dataset.data_vars.items() if names and not names & set(own.dims)}
+        rest = {n: own for n, own in self._dataset.data_vars.items() if not names <= set(own.dims)}
         if names and len(rest) == len(self._dataset.data_vars):
             raise ParameterError(
                 f"the dataset has no variable with the dimensions {dims}, but {dict(self._dataset.sizes)}"
@@ -196,7 +199,8 @@ class DatasetAccessor(Accessor):
                 try:
                     made[name] = one(own)
                 except DaskphysError as error:
-                    raise type(error)(f"variable {name!r}: {error}") from error
+                    more = "" if rest or len(self._dataset.data_vars) == 1 else _CHOOSE
+                    raise type(error)(f"variable {name!r}: {error}{more}") from error
         return made
 
     def _gathered(self, variables: dict[Any, Any], keep_attrs: bool | None) -> xr.Dataset:

@@ -172,6 +172,18 @@ def even_step(places: Any) -> float | None:
     return step if step and float(np.abs(steps - step).max()) <= room else None
 
 
+def same_places(a: Any, b: Any) -> bool:
+    """Whether two coordinates have the same values, up to rounding: that of the less precise one, or a thousandth of a step."""
+    if a.dtype.kind != "f" or b.dtype.kind != "f" or a.shape != b.shape:
+        return bool(a.variable.equals(b.variable))
+    left, right = a.values.astype(np.float64), b.values.astype(np.float64)
+    rounding = (
+        4 * float(max(np.finfo(a.dtype).eps, np.finfo(b.dtype).eps)) * float(np.abs(left).max(initial=0.0))
+    )
+    step = float(np.abs(np.diff(left)).min()) if left.ndim == 1 and left.size > 1 else 0.0
+    return np.allclose(left, right, rtol=0, atol=max(rounding, _EVEN * step), equal_nan=True)
+
+
 def numbers(coord: Any) -> Any:
     """The values of a coordinate along one axis where they are numbers or times, of whatever type; None of labels."""
     if coord is None or coord.ndim != 1:
@@ -214,6 +226,6 @@ def agreed(frames: Sequence[Frame]) -> Frame:
         name
         for name, coord in merged.coords.items()
         if any(sizes.get(d) != n for d, n in coord.sizes.items())
-        or not all(coord.equals(f.coords[name]) for f in frames if name in f.coords.coords)
+        or not all(same_places(coord, f.coords[name]) for f in frames if name in f.coords.coords)
     ]
     return Frame(first.dims, first.shape, merged.drop_vars(odd))

@@ -7,8 +7,9 @@ from typing import Any
 
 import xarray as xr
 
-from daskphys.errors import ParameterError, ShapeError, describe
-from daskphys.interop.xarray_frames import direction
+from daskphys.errors import DaskphysError, ParameterError, ShapeError, describe
+from daskphys.interop.xarray_axes import imaged
+from daskphys.interop.xarray_frames import Frame, direction, same_places
 from daskphys.interop.xarray_sensors import alike, joined, parted
 from daskphys.physics.measurements import Measurements
 from daskphys.physics.physics import Physics
@@ -106,11 +107,13 @@ def image(
     if dims is not None:
         y = [_turned(own, dims) for own in y] if isinstance(y, list) else _turned(y, dims)
     first = y[0] if isinstance(y, list) else y
-    made = with_attrs(method(y), first.attrs, keep_attrs)
     ndim = A.domain.ndim
-    lead, own = made.dims[: made.ndim - ndim], made.dims[made.ndim - ndim :]
+    frame = _frame(A, y)
+    if frame is None:
+        frame = Frame.of(method(y))  # which says what is wrong with it
+    lead, own = frame.dims[: len(frame.dims) - ndim], frame.dims[len(frame.dims) - ndim :]
     names = own if dims is None else dims
-    if len(names) != ndim or len({*lead, *names}) < made.ndim:
+    if len(names) != ndim or len({*lead, *names}) < len(frame.dims):
         raise ParameterError(
             f"{A!r} expected dims as {ndim} names of an image's axes, each another one than {', '.join(map(repr, lead)) or 'none'}"
             f", got {names}"
@@ -123,18 +126,28 @@ def image(
         if dims is None:
             names = _names_like(A, own, like)
         missing = [name for name in names if name not in like.dims]
-        expected = dict(zip(names, made.shape[made.ndim - ndim :], strict=len(names) == ndim))
+        expected = dict(zip(names, frame.shape[len(lead) :], strict=len(names) == ndim))
         if len(names) != ndim or missing or any(like.sizes[d] != n for d, n in expected.items()):
             raise ShapeError(
                 f"{A!r} expected like= an image with {' × '.join(f'{d}: {n}' for d, n in expected.items())}, got "
                 f"{' × '.join(f'{d}: {n}' for d, n in like.sizes.items())}"
             )
         for old, new in zip(own, names, strict=True):
-            for each in y if isinstance(y, list) else [y]:
-                for name in (old, f"k_{old}"):
-                    if name in each.coords and new in like.coords:
-                        _check_same_order(A, each.coords[name], like.coords[new])
+            if new in like.coords:
+                _check_places(A, y if isinstance(y, list) else [y], frame.coord(old), old, like.coords[new])
+    made = with_attrs(method(y), first.attrs, keep_attrs)
     return _placed(made, dict(zip(own, names, strict=True)), like)
+
+
+def _frame(A: Any, y: Any) -> Frame | None:
+    """The axes of an image of measurements, before it is made; None where they are none of A's."""
+    if isinstance(y, list) and len(y) != len(A.range.spaces):
+        return None
+    try:
+        found: Frame = imaged(A, tuple(map(Frame.of, y)) if isinstance(y, list) else Frame.of(y))
+    except DaskphysError:
+        return None
+    return found
 
 
 def tells(y: xr.DataArray, names: tuple[Any, ...]) -> bool:
@@ -163,14 +176,26 @@ def _names_like(A: Any, own: tuple[Any, ...], like: xr.DataArray) -> tuple[Any, 
     return own
 
 
-def _check_same_order(A: Any, coord: Any, other: Any) -> None:
-    """Refuse the places of `like` for a measurement that goes another way along them."""
-    if not direction(coord) * direction(other) < 0:
-        return
-    raise ParameterError(
-        f"{A!r} expected the coordinate {coord.name!r} of the measurement to go the way of that of like=, got one that goes up and "
-        f"one that goes down: bring the two into one order, as in like.sortby({other.name!r}, ascending={direction(coord) > 0})"
-    )
+def _check_places(A: Any, y: Sequence[xr.DataArray], coord: Any, name: Any, other: Any) -> None:
+    """Refuse the places of `like` for measurements that have others along an axis, or go another way."""
+    for own in y:
+        for key in (name, f"k_{name}"):
+            if key in own.coords and direction(own.coords[key]) * direction(other) < 0:
+                up = direction(other) > 0
+                raise ParameterError(
+                    f"{A!r} expected the coordinate {key!r} of the measurement to go the way of that of like=, got one that goes "
+                    f"up and one that goes down: turn the measurement, as in y.sortby({key!r}, ascending={up})"
+                )
+    if (
+        coord is not None
+        and coord.name == other.name
+        and coord.shape == other.shape
+        and not same_places(coord, other)
+    ):
+        raise ParameterError(
+            f"{A!r} expected the measurement at the places of like= along {name!r}, got others: give an image of its own "
+            f"places, or leave the coordinate out, as in y.drop_vars({name!r}), to mean samples by their order"
+        )
 
 
 def _turned(y: xr.DataArray, dims: tuple[Any, ...]) -> xr.DataArray:

@@ -11,7 +11,7 @@ import xarray as xr
 from daskphys.errors import DaskphysError, ParameterError
 from daskphys.interop.tiling import SENSORS, sensors_of
 from daskphys.interop.xarray_axes import imaged, measured
-from daskphys.interop.xarray_frames import Frame, direction, numbers, out_of_order
+from daskphys.interop.xarray_frames import Frame, direction, numbers, out_of_order, same_places
 from daskphys.interop.xarray_grids import check_direction, grid_ndim
 from daskphys.optim.problem import Problem
 from daskphys.physics.base import Adjoint, Composed, PseudoInverse, Scaled, Sum
@@ -33,9 +33,8 @@ def check_measured(operator: Any, y: Any) -> None:
         _check_samples(A, y)
     elif isinstance(A, SENSORS):
         sensors = sensors_of(A)
-        for sensor, own in zip(sensors, y, strict=True):
-            _check_samples(sensor, own)
-        _check_alike(A, sensors, y)
+        kept = [_check_samples(sensor, own) for sensor, own in zip(sensors, y, strict=True)]
+        _check_alike(A, sensors, y, kept)
     elif isinstance(A, BlockDiagonal):
         for block, own in zip(A.blocks, y, strict=True):
             _check_samples(block, own)
@@ -57,72 +56,84 @@ def round_trip(A: Any, y: Frame) -> tuple[Frame, Frame] | None:
         return None
 
 
-def _check_samples(A: Any, y: Frame) -> None:
-    """Compare what A would call its samples with what they are called."""
+def _check_samples(A: Any, y: Frame) -> dict[Any, Any]:
+    """Compare what A would call its samples with what they are called.
+
+    Returns the coordinates of the axes that are the image's own, sample by sample.
+    """
     if len(y.dims) == A.range.ndim and not y.coords.coords:
-        return
+        return {}
     known = round_trip(A, y)
     if known is None:
-        return
+        return {}
     x, expected = known
     ndim = A.range.ndim
-    for dim, name in zip(y.dims[-ndim:], expected.dims[-ndim:], strict=True):
+    sizes = dict(zip(x.dims, x.shape, strict=True))
+    grid = x.dims[max(0, len(x.dims) - grid_ndim(A)) :]
+    kept = {}
+    for dim, name, size in zip(y.dims[-ndim:], expected.dims[-ndim:], y.shape[-ndim:], strict=True):
         if name != dim and name in y.dims:
             raise ParameterError(
                 f"{A!r} expected its own dimensions last, with {name!r} where {dim!r} is, got {', '.join(map(repr, y.dims))}: "
                 f"put them into that order, as y.transpose does"
             )
+        coord, places = y.coord(dim), expected.coord(name)
+        if coord is None:
+            continue
+        if places is None and sizes.get(dim) == size:
+            kept[dim] = coord
+        if places is None and dim in grid and coord.size > 1 and coord.dtype.kind in "iufmM":
+            check_direction(A, coord)
+        if places is not None and name != dim:
+            _check_order(A, coord, places.values, own_name=False)
     for name, places in expected.coords.coords.items():
         coord = y.coord(name)
         if coord is not None and places.ndim == 1 and coord.dims == places.dims:
             _check_order(A, coord, places.values)
-    for dim in set(y.dims[-ndim:]) & set(x.dims[max(0, len(x.dims) - grid_ndim(A)) :]):
-        coord = y.coord(dim)
-        if (
-            coord is not None
-            and expected.coord(dim) is None
-            and coord.size > 1
-            and coord.dtype.kind in "iufmM"
-        ):
-            check_direction(A, coord)
+    return kept
 
 
-def _check_order(A: Any, coord: Any, places: Any) -> None:
-    """Refuse a coordinate with the places that the operator has there, in another order."""
+def _check_order(A: Any, coord: Any, places: Any, own_name: bool = True) -> None:
+    """Refuse a coordinate with the places that the operator has there, in another order.
+
+    Under a name that is not the operator's own that is known of exactly these places alone.
+    """
     values = numbers(coord)
     if values is None or np.array_equal(values, places):
         return
     name, dim = str(coord.name), coord.dims[0]
-    if name.startswith(
-        "k_"
-    ):  # in units that only the image knows, and the other way where its axis goes down
-        steps = np.diff(values[np.argsort(places, kind="stable")].astype(np.float64))
-        room = 1e-6 * float(np.ptp(values)) if len(values) else 0.0
-        mixed = (steps < -room).any() and (steps > room).any()
-    elif np.array_equal(places, np.arange(len(places))):  # numbers, of which some may have been chosen
-        mixed = len(np.unique(values)) == len(values) and bool((np.diff(values) < 0).any())
-    else:
-        mixed = np.array_equal(np.sort(values), np.sort(places))
-    if (
-        mixed
-        and np.array_equal(places, np.arange(len(places)))
-        and not np.array_equal(np.sort(values), places)
-    ):
-        raise out_of_order(A, coord, "")  # numbers of the user's own
-    if mixed:
-        own = f"y.sel({dim}=x.phys.forward(A).{dim})" if name == dim else f"y.isel({dim}=…)"
+    whole = np.array_equal(np.sort(values), np.sort(places))
+    if own_name and name.startswith("k_"):
+        _check_frequencies(A, coord, values.astype(np.float64), places)
+    elif whole:
         goes_up = name == dim and (np.diff(places) > 0).all()
+        own = f"y.sel({dim}=x.phys.forward(A).{dim})" if own_name and name == dim else f"y.isel({dim}=…)"
         raise out_of_order(A, coord, f"y.sortby({name!r})" if goes_up else own)
+    elif own_name and np.array_equal(places, np.arange(len(places))):
+        chosen = len(np.unique(values)) == len(values)  # some of the numbers
+        if chosen and (np.diff(values) < 0).any():
+            raise out_of_order(A, coord, "")
 
 
-def _same(a: Any, b: Any) -> bool:
-    """Whether two coordinates have the same values, up to the rounding of single precision."""
-    if a.dtype.kind == b.dtype.kind == "f":
-        return a.shape == b.shape and np.allclose(a.values, b.values, rtol=1e-6, atol=0, equal_nan=True)
-    return bool(a.variable.equals(b.variable))
+def _check_frequencies(A: Any, coord: Any, values: Any, places: Any) -> None:
+    """Refuse frequencies in another order, in units that only the image knows, and of an axis that may go down."""
+    dim, room = coord.dims[0], 1e-3 * float(np.abs(np.diff(places)).min(initial=1.0))
+
+    def fit(order: Any) -> bool:
+        scale = float(order @ values) / float(order @ order) if order.any() else 0.0
+        return bool(scale) and np.allclose(values / scale, order, rtol=0, atol=room)
+
+    if fit(places):
+        return
+    if coord.name == dim and fit(places[::-1]):  # of an even number 0 is behind the middle
+        raise out_of_order(A, coord, f"y.isel({dim}=slice(None, None, -1))")
+    steps = np.diff(values[np.argsort(places, kind="stable")])
+    rounding = 1e-6 * float(np.ptp(values))
+    if (steps < -rounding).any() and (steps > rounding).any():
+        raise out_of_order(A, coord, f"y.isel({dim}=…)")
 
 
-def _check_alike(A: Any, sensors: Sequence[Any], y: Sequence[Frame]) -> None:
+def _check_alike(A: Any, sensors: Sequence[Any], y: Sequence[Frame], kept: Sequence[dict[Any, Any]]) -> None:
     """Refuse sensors that have one name for different axes, or different places for what is carried along."""
     dims = y[0].dims
     lead = dims[: max(0, len(dims) - sensors[0].range.ndim)]
@@ -136,7 +147,7 @@ def _check_alike(A: Any, sensors: Sequence[Any], y: Sequence[Frame]) -> None:
                 f"0 and {', '.join(map(repr, theirs))} of sensor {i}: transpose one of them"
             )
         for dim in set(shared) & set(theirs[: max(0, len(theirs) - sensor.range.ndim)]):
-            if (coord := other.coord(dim)) is not None and not _same(shared[dim], coord):
+            if (coord := other.coord(dim)) is not None and not same_places(shared[dim], coord):
                 raise ParameterError(
                     f"{A!r} expected the coordinate {dim!r} to be the same for all sensors, which are added there, got others "
                     f"of sensor 0 and of sensor {i}: select what they share, as xr.align does, or drop_vars({dim!r})"
@@ -146,4 +157,11 @@ def _check_alike(A: Any, sensors: Sequence[Any], y: Sequence[Frame]) -> None:
                 raise ParameterError(
                     f"{A!r} expected the coordinate {dim!r} to go one way for all sensors, got one that goes up and one that goes "
                     f"down, of sensor 0 and of sensor {i}: bring them into one order, as sortby does"
+                )
+        for dim in set(kept[0]) & set(kept[i]):
+            if kept[0][dim].shape == kept[i][dim].shape and not same_places(kept[0][dim], kept[i][dim]):
+                raise ParameterError(
+                    f"{A!r} expected all measurements at the same places along {dim!r}, where its sensors keep the image's grid, got "
+                    f"others of sensor 0 and of sensor {i}: bring them to one grid, or drop_vars({dim!r}) to mean samples by "
+                    f"their order"
                 )

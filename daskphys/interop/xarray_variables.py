@@ -15,7 +15,7 @@ from daskphys.physics.spaces import Sensors
 
 
 def ancillary(data: xr.Dataset, A: Any, sensor_dim: str | None, dims: Any) -> dict[Any, Any]:
-    """The variables of a dataset that are no measurements of A and have none of their axes but those that are carried along.
+    """The variables of a dataset that are no measurements of A, and have not all of their axes but that of the sensors.
 
     Of each sensor's own dataset without `sensor_dim`. Where none would be left, none is: each is then said what it lacks.
     """
@@ -36,11 +36,13 @@ def ancillary(data: xr.Dataset, A: Any, sensor_dim: str | None, dims: Any) -> di
             f"{A!r} expected measurements with the same axes, got {', '.join(f'{n!r} with {own}' for n, own in axes.items())}: name "
             f"the image's, as in dims=('y', 'x'), or choose the measurements, as in data[[{next(iter(axes))!r}]]"
         )
-    taken = set().union(*(own[-ndim:] for own in axes.values()))
+    whole = [set(own[-ndim:]) for own in axes.values()]
     if names is not None:
-        taken.update(names, spectrum(names))
+        whole += [set(names), set(spectrum(names))]
     rest = {
-        name: own for name, own in data.data_vars.items() if name not in axes and not taken & set(own.dims)
+        name: own
+        for name, own in data.data_vars.items()
+        if name not in axes and not any(each <= set(own.dims) for each in whole)
     }
     return rest if len(rest) < len(data.data_vars) else {}
 
@@ -68,14 +70,14 @@ def gathered(data: xr.Dataset, variables: dict[Any, xr.DataArray], attrs: Any) -
             if coord in parts and not own.coords[coord].variable.equals(made.coords[coord].variable):
                 raise ParameterError(
                     f"the variables {parts[coord]!r} and {name!r} have different coordinates {coord!r}, and no dataset holds "
-                    f"both: give them other names, or leave one out, as in data[[{name!r}]]"
+                    f"both: give them other names, or leave one out, as in data.drop_vars({name!r})"
                 )
             parts.setdefault(coord, name)
         for dim, size in own.sizes.items():
             if made.sizes.get(dim, size) != size:
                 raise ParameterError(
-                    f"variable {name!r} has {size} along {dim!r}, and others {made.sizes[dim]}: leave it out, or rename the "
-                    f"dimension, as in data[[{name!r}]].rename({dim}='{dim}_{name}')"
+                    f"variable {name!r} has {size} along {dim!r}, and others {made.sizes[dim]}: leave it out, as in "
+                    f"data.drop_vars({name!r})"
                 )
         made = made.merge(own.to_dataset(name=name), join="exact", compat="override")
     used = set().union(*(own.dims for own in data.data_vars.values()))

@@ -67,7 +67,7 @@ class Problem:
         for array in y if isinstance(y, Measurements) else (y,):
             if doors.is_lazy(array):
                 raise UnsupportedArrayError(
-                    f"{self!r} iterates and has no lazy form, got {describe(array)}: give it arrays in memory, as in "
+                    f"{self!r} has no lazy form, got {describe(array)}: give it arrays in memory, as in "
                     f"optim.{self.name}(A, y.compute())"
                 )
         return doors.apply(self, y)

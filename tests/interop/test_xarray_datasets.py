@@ -112,8 +112,17 @@ def test_what_is_no_measurement_goes_with_those_that_are():
         assert back[name].variable.equals(seen[name].variable)
     with raises(ParameterError, "variable 'infrared'", "'sensor'", "'camera'"):
         seen.assign(infrared=seen.sky.rename(sensor="camera")).phys.adjoint(ALIKE)
-    with raises(ParameterError, "variable 'row'"):  # some of the axes
-        seen.assign(row=("y", np.ones(16))).phys.adjoint(ALIKE)
+    some = data.assign(row=("y", np.arange(16.0)), lat_bnds=(("y", "nv"), np.ones((16, 2))))
+    seen = some.phys.forward(ALIKE, dims=DIMS)
+    for made in (seen, seen.phys.adjoint(ALIKE), some.phys.normal(ALIKE, dims=DIMS)):
+        assert made.row.variable.equals(some.row.variable)
+        assert made.lat_bnds.variable.equals(some.lat_bnds.variable)
+    with raises(ParameterError, "different coordinates 'y'", "data.drop_vars('row')"):
+        some.phys.forward(Downsampling("bilinear", 2), dims=DIMS)
+    with raises(ParameterError, "'row' has 16 along 'y', and others 8", "data.drop_vars('row')"):
+        some.drop_vars("y").phys.forward(Downsampling("bilinear", 2), dims=DIMS)
+    with raises(ShapeError, "variable 'bounds'", "dims= names the image's axes"):
+        xr.Dataset({"sky": x, "bounds": (("t", "nv"), np.ones((2, 2)))}).phys.forward(ALIKE)
 
 
 def test_tables_beside_measurements_stay_where_the_image_s_axes_are_named():
@@ -235,8 +244,6 @@ def test_uneven_grids_are_told_where_neighbours_matter():
 
 def test_bad_datasets_and_trees():
     x = image(2, 16, 12)
-    with raises(ParameterError, "variable 'line'", "'x'"):
-        xr.Dataset({"sky": x, "line": x.isel(x=0)}).phys.forward(ALIKE, dims=DIMS)
     with raises(ParameterError, "no variable", "lat"):
         x.to_dataset().phys.forward(ALIKE, dims=("lat", "lon"))
     with raises(ShapeError, "3 sensors", "got 1"):

@@ -9,7 +9,7 @@ import daskphys.interop.xarray  # noqa: F401
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.errors import ParameterError
 from daskphys.optim import tikhonov
-from daskphys.physics import MRI, NUFFT, Blur, MultiCoilMRI, Tomography, block_diagonal, stack
+from daskphys.physics import MRI, NUFFT, Blur, Crop, MultiCoilMRI, Tomography, block_diagonal, stack
 
 KERNELS = np.random.default_rng(0).random((3, 3, 2))  # whose axes are not each other's
 ALIKE = stack(*map(Blur, KERNELS))
@@ -100,10 +100,53 @@ def test_places_that_go_another_way_than_those_of_an_image_like_them():
             if isinstance(y, xr.DataTree)
             else y.sortby("y", ascending=False)
         )
-        with raises(ParameterError, "'y'", "like.sortby('y', ascending=False)"):
+        with raises(ParameterError, "'y'", "y.sortby('y', ascending=True)"):
             flipped.phys.adjoint(A, like=x)
         back = flipped.phys.adjoint(A, like=x.sortby("y", ascending=False))
         assert back.y.values.tolist() == x.y.values[::-1].tolist()
+
+
+def test_other_places_than_those_of_an_image_like_them():
+    x = image(scale=0.5)
+    for A in (ALIKE, ALIKE[0]):
+        y = x.phys.forward(A)
+        rolled = y.assign_coords(x=(y.x + 3) % 6 - 3).sortby("x")  # as longitudes are
+        with raises(ParameterError, "places of like= along 'x'", "y.drop_vars('x')"):
+            rolled.phys.adjoint(A, like=x)
+        own = rolled.phys.adjoint(A, like=x.assign_coords(x=rolled.x.values))
+        assert own.x.equals(rolled.x)
+        close = y.assign_coords(x=y.x.astype("float32") * np.float32(1 + 1e-7))
+        assert close.phys.adjoint(A, like=x).x.equals(x.x)
+        assert y.drop_vars("x").phys.adjoint(A, like=x).x.equals(x.x)
+    valid = Blur(KERNELS[0], "valid")
+    window = image().phys.forward(valid).assign_coords(y=np.arange(10) + 5)
+    with raises(ParameterError, "places of like= along 'y'"):
+        window.phys.adjoint(valid, like=image())
+
+
+def test_sensors_at_other_places():
+    x = image(scale=0.5)
+    ys = list(ALIKE(x))
+    rolled = ys[1].assign_coords(x=(ys[1].x + 3) % 6 - 3).sortby("x")
+    for made in (lambda y: ALIKE.A_adjoint(y), lambda y: tikhonov(ALIKE, y, lam=0.1)):
+        with raises(ParameterError, "places along 'x'", "sensor 1"):
+            made([ys[0], rolled, ys[2]])
+        kept = made([ys[0], ys[1].assign_coords(x=ys[1].x.astype("float32")), ys[2]])
+        assert kept.x.equals(x.x)
+    windows = stack(Crop((0, 0), (8, 12), (12, 12)), Crop((4, 0), (12, 12), (12, 12)))
+    assert windows.A_adjoint(windows(x)).dims == ("t", "y", "x")  # whose places are their own
+
+
+def test_what_differs_between_sensors_costs_no_other_coordinate():
+    x = image()
+    y = x.phys.forward(ALIKE).assign_coords(platform=("sensor", ["a", "b", "c"]))
+    for made in (
+        ALIKE.A_adjoint([y.isel(sensor=i) for i in range(3)]),
+        y.phys.adjoint(ALIKE),
+        tikhonov(ALIKE, list(y), lam=0.1),
+    ):
+        assert {"t", "y", "x"} <= set(made.coords)
+        assert "platform" not in made.coords
 
 
 @pytest.mark.parametrize("A", [ALIKE, ALIKE[0]], ids=["stack", "one"])
@@ -139,6 +182,8 @@ def test_coils_and_angles_are_in_the_operator_s_order():
     with raises(ParameterError, "angle = 0.0, 20.0, 50.0", "y.sel(angle=x.phys.forward(A).angle)"):
         y.sortby("angle").phys.adjoint(T)
     xr.testing.assert_equal(y.sortby("angle").sel(angle=y.angle).phys.adjoint(T), y.phys.adjoint(T))
+    with raises(ParameterError, "theta = 0.0, 20.0, 50.0", "y.isel(theta="):
+        y.rename(angle="theta").sortby("theta").phys.adjoint(T)
     with DistributedContext(n_workers=2, processes=False) as ctx:
         for A, seen in ((M, k), (T, y)):
             D = distribute(A, ctx)
@@ -184,8 +229,19 @@ def test_frequencies_of_a_trajectory_are_in_its_order():
     x = image(scale=-0.5).astype(complex)
     y = x.phys.forward(FOURIER)
     xr.testing.assert_allclose(y.phys.adjoint(FOURIER, like=x), FOURIER.A_adjoint_A(x))
-    with raises(ParameterError, "'k_y'", "like"):
-        y.sortby("k_y").phys.adjoint(FOURIER, like=x)
+    turned = y.sortby("k_y")
+    for made in (
+        lambda: turned.phys.adjoint(FOURIER),
+        lambda: y.isel(k_x=slice(None, None, -1)).phys.pinv(FOURIER),
+    ):
+        with raises(ParameterError, "k_", "y.isel(k_"):
+            made()
+    with raises(ParameterError, "y.sortby('k_y', ascending=False)"):
+        turned.phys.adjoint(FOURIER, like=x)
+    odd = MRI(np.random.default_rng(2).random((11, 11)) < 0.5)
+    x = x.isel(y=slice(11), x=slice(11))
+    with raises(ParameterError, "y.sortby('k_y', ascending=False)"):  # nothing else tells
+        x.phys.forward(odd).sortby("k_y").phys.adjoint(odd, like=x)
 
 
 def test_operators_that_end_in_a_way_back():
