@@ -178,13 +178,13 @@ def _names_like(A: Any, own: tuple[Any, ...], like: xr.DataArray) -> tuple[Any, 
 
 def _check_places(A: Any, y: Sequence[xr.DataArray], coord: Any, name: Any, other: Any) -> None:
     """Refuse the places of `like` for measurements that have others along an axis, or go another way."""
+    step, _ = Frame.of(other).step(0)  # of frequencies; a coordinate that is no even grid has none
     for own in y:
-        for key in (name, f"k_{name}"):
-            if key in own.coords and direction(own.coords[key]) * direction(other) < 0:
-                up = direction(other) > 0
+        for key, way in ((name, direction(other)), (f"k_{name}", 1 if step > 0 else -1)):
+            if key in own.coords and direction(own.coords[key]) * way < 0:
                 raise ParameterError(
                     f"{A!r} expected the coordinate {key!r} of the measurement to go the way of that of like=, got one that goes "
-                    f"up and one that goes down: turn the measurement, as in y.sortby({key!r}, ascending={up})"
+                    f"up and one that goes down: turn the measurement, as in y.sortby({key!r}, ascending={way > 0})"
                 )
     if (
         coord is not None

@@ -3,13 +3,24 @@
 import numpy as np
 import pytest
 import xarray as xr
-from cases import raises
+from cases import CASES, raises
 
 import daskphys.interop.xarray  # noqa: F401
 from daskphys.distributed import DistributedContext, distribute
 from daskphys.errors import ParameterError
 from daskphys.optim import tikhonov
-from daskphys.physics import MRI, NUFFT, Blur, Crop, MultiCoilMRI, Tomography, block_diagonal, stack
+from daskphys.physics import (
+    MRI,
+    NUFFT,
+    Blur,
+    Crop,
+    LinearPhysics,
+    Measurements,
+    MultiCoilMRI,
+    Tomography,
+    block_diagonal,
+    stack,
+)
 
 KERNELS = np.random.default_rng(0).random((3, 3, 2))  # whose axes are not each other's
 ALIKE = stack(*map(Blur, KERNELS))
@@ -301,3 +312,36 @@ def test_names_and_places_of_the_user_s_own_are_no_order():
     nodes[1] = nodes[1].assign_coords(t=nodes[1].t.astype("float32") * np.float32(0.1))
     nodes[0] = nodes[0].assign_coords(t=nodes[0].t * 0.1)
     UNLIKE.A_adjoint(nodes)
+
+
+PLACES = {
+    "times that go down": lambda n: (
+        np.datetime64("2026-01-01", "ns") + np.arange(n) * np.timedelta64(1, "D")
+    )[::-1],
+    "uneven, down": lambda n: np.logspace(0, 2, n)[::-1],
+    "unsigned": lambda n: np.arange(n, dtype="uint8"),
+    "single precision": lambda n: np.float32(0.1) * np.arange(n, dtype="float32"),
+    "labels": lambda n: np.array([f"s{i}" for i in range(n)]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*takes all steps of the coordinate:daskphys.errors.DaskphysWarning")
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if isinstance(c.operator, LinearPhysics)], ids=lambda case: case.name
+)
+def test_what_forward_gives_is_never_refused(case):
+    """Whatever the image's places are, with and without the image that it is like."""
+    A, shape = case.operator.with_noise(None), case.shapes[0]
+    if shape and isinstance(shape[0], tuple):
+        return  # measurements, which are no image
+    numbers = np.random.default_rng(0).standard_normal(shape).astype(case.dtypes[-1])
+    expected = A.A_adjoint(A(numbers))
+    if isinstance(expected, Measurements):
+        return
+    dims = tuple(f"d{i}" for i in range(len(shape)))
+    for made in PLACES.values():
+        x = xr.DataArray(numbers, {d: made(n) for d, n in zip(dims, shape, strict=True)}, dims)
+        y = x.phys.forward(A)
+        like = x if expected.shape == numbers.shape else None
+        for back in (y.phys.adjoint(A), y.phys.adjoint(A, like=like)):
+            assert np.allclose(back, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
