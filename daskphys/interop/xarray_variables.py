@@ -34,7 +34,8 @@ def ancillary(data: xr.Dataset, A: Any, sensor_dim: str | None, dims: Any) -> di
     if names is None and len({tuple(own[-ndim:]) for own in axes.values()}) > 1:
         raise ParameterError(
             f"{A!r} expected measurements with the same axes, got {', '.join(f'{n!r} with {own}' for n, own in axes.items())}: name "
-            f"the image's, as in dims=('y', 'x'), or choose the measurements, as in data[[{next(iter(axes))!r}]]"
+            f"the image's, as in dims={tuple(next(iter(axes.values()))[-ndim:])}, or choose the measurements, as in "
+            f"data[[{next(iter(axes))!r}]]"
         )
     whole = [set(own[-ndim:]) for own in axes.values()]
     if names is not None:
