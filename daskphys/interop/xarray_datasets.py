@@ -90,9 +90,9 @@ class DatasetAccessor(Accessor):
         seeds = dict(zip(self._dataset.data_vars, seeds_of(seed, len(self._dataset.data_vars)), strict=True))
         made = self._each(rest, lambda x: measurement(x, A, dims, keep_attrs, sensor_dim, seeds[x.name]))
         if not any(isinstance(own, list) for own in made.values()):
-            return self._gathered({**rest, **made}, keep_attrs)
+            return self._gathered({**rest, **made}, rest, keep_attrs)
         sensors = [
-            self._gathered({**rest, **{name: own[i] for name, own in made.items()}}, keep_attrs)
+            self._gathered({**rest, **{name: own[i] for name, own in made.items()}}, rest, keep_attrs)
             for i in range(len(A))
         ]
         return tree_of(sensors, sensor_dim)
@@ -116,7 +116,7 @@ class DatasetAccessor(Accessor):
         check_operator(A, "normal")
         rest = self._rest(dims)
         made = self._each(rest, lambda x: with_attrs(A.A_adjoint_A(ordered(x, A, dims)), x.attrs, keep_attrs))
-        return self._gathered({**rest, **made}, keep_attrs)
+        return self._gathered({**rest, **made}, rest, keep_attrs)
 
     @checks_keywords
     def adjoint(
@@ -180,7 +180,7 @@ class DatasetAccessor(Accessor):
             return image(by_sensor(y, A, sensor_dim), A, method, dims, keep_attrs, like)
 
         rest = ancillary(self._dataset, A, sensor_dim, dims)
-        return self._gathered({**rest, **self._each(rest, one)}, keep_attrs)
+        return self._gathered({**rest, **self._each(rest, one)}, rest, keep_attrs)
 
     def _rest(self, dims: Any) -> dict[Any, Any]:
         """The variables that are no images."""
@@ -203,8 +203,11 @@ class DatasetAccessor(Accessor):
                     raise type(error)(f"variable {name!r}: {error}{more}") from error
         return made
 
-    def _gathered(self, variables: dict[Any, Any], keep_attrs: bool | None) -> xr.Dataset:
-        return gathered(self._dataset, variables, self._dataset.attrs if keeps_attrs(keep_attrs) else {})
+    def _gathered(
+        self, variables: dict[Any, Any], rest: dict[Any, Any], keep_attrs: bool | None
+    ) -> xr.Dataset:
+        attrs = self._dataset.attrs if keeps_attrs(keep_attrs) else {}
+        return gathered(self._dataset, variables, rest, attrs)
 
 
 def seeds_of(seed: int | None, count: int) -> list[int | None]:

@@ -173,15 +173,24 @@ def even_step(places: Any) -> float | None:
 
 
 def same_places(a: Any, b: Any) -> bool:
-    """Whether two coordinates have the same values, up to rounding: that of the less precise one, or a thousandth of a step."""
-    if a.dtype.kind != "f" or b.dtype.kind != "f" or a.shape != b.shape:
+    """Whether two coordinates have the same values: numbers and times up to a thousandth of a step, or the coarser type's rounding."""
+    kinds = a.dtype.kind + b.dtype.kind
+    if a.shape != b.shape or not (set(kinds) <= set("iuf") or kinds in ("mm", "MM")):
         return bool(a.variable.equals(b.variable))
-    left, right = a.values.astype(np.float64), b.values.astype(np.float64)
-    rounding = (
-        4 * float(max(np.finfo(a.dtype).eps, np.finfo(b.dtype).eps)) * float(np.abs(left).max(initial=0.0))
+    coarse = [c.values for c in (a, b) if c.dtype.kind == "f"] if a.dtype != b.dtype else []
+    room = max(
+        (np.abs(np.spacing(v)).astype(np.float64) for v in coarse),
+        key=lambda v: np.nanmax(v, initial=0),
+        default=0.0,
     )
-    step = float(np.abs(np.diff(left)).min()) if left.ndim == 1 and left.size > 1 else 0.0
-    return np.allclose(left, right, rtol=0, atol=max(rounding, _EVEN * step), equal_nan=True)
+    units = (np.dtype(f"{kinds[0]}8[ns]"), np.int64) if kinds in ("mm", "MM") else (np.float64,)
+    left, right = a.values, b.values
+    for unit in units:
+        left, right = left.astype(unit), right.astype(unit)
+    steps = np.abs(np.diff(left)) if left.ndim == 1 else np.zeros(0)
+    steps = steps[np.isfinite(steps)]
+    close = np.abs(left - right) <= np.maximum(room, _EVEN * float(steps.min()) if steps.size else 0.0)
+    return bool((close | (left == right) | ((left != left) & (right != right))).all())
 
 
 def numbers(coord: Any) -> Any:

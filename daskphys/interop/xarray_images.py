@@ -47,12 +47,17 @@ def named(A: Any, dims: str | Sequence[Any] | None) -> tuple[Any, ...] | None:
     return names
 
 
-def ordered(x: xr.DataArray, A: Any, dims: str | Sequence[Any] | None) -> xr.DataArray:
-    """An image whose last dimensions are the operator's own."""
+def check_images(A: Any, x: Any) -> None:
+    """Refuse an operator of several arrays, of which an accessor has one."""
     if not isinstance(A.domain, Images):
         raise ShapeError(
             f"{A!r} expected one array for each of its blocks, got {describe(x)}: apply each block to its own"
         )
+
+
+def ordered(x: xr.DataArray, A: Any, dims: str | Sequence[Any] | None) -> xr.DataArray:
+    """An image whose last dimensions are the operator's own."""
+    check_images(A, x)
     if len(set(x.dims)) < len(x.dims):
         raise ParameterError(f"{A!r} expected dimensions of different names, got {tuple(x.dims)}")
     ndim = A.domain.ndim
@@ -104,6 +109,7 @@ def image(
     if like is not None and not isinstance(like, xr.DataArray):
         raise ParameterError(f"{A!r} expected like= an image as an xarray.DataArray, got {describe(like)}")
     dims = named(A, dims)
+    check_images(A, y)
     if dims is not None:
         y = [_turned(own, dims) for own in y] if isinstance(y, list) else _turned(y, dims)
     first = y[0] if isinstance(y, list) else y
@@ -141,10 +147,13 @@ def image(
 
 def _frame(A: Any, y: Any) -> Frame | None:
     """The axes of an image of measurements, before it is made; None where they are none of A's."""
-    if isinstance(y, list) and len(y) != len(A.range.spaces):
+    arrays = y if isinstance(y, list) else [y]
+    spaces = A.range.spaces if isinstance(A.range, Sensors) else [A.range]
+    if len(arrays) != len(spaces) or any(a.ndim < s.ndim for a, s in zip(arrays, spaces, strict=True)):
         return None
+    frames = tuple(map(Frame.of, arrays))
     try:
-        found: Frame = imaged(A, tuple(map(Frame.of, y)) if isinstance(y, list) else Frame.of(y))
+        found: Frame = imaged(A, frames if isinstance(y, list) else frames[0])
     except DaskphysError:
         return None
     return found
@@ -178,20 +187,18 @@ def _names_like(A: Any, own: tuple[Any, ...], like: xr.DataArray) -> tuple[Any, 
 
 def _check_places(A: Any, y: Sequence[xr.DataArray], coord: Any, name: Any, other: Any) -> None:
     """Refuse the places of `like` for measurements that have others along an axis, or go another way."""
+    if name != other.name:
+        return  # places of the user's own
     step, _ = Frame.of(other).step(0)  # of frequencies; a coordinate that is no even grid has none
     for own in y:
         for key, way in ((name, direction(other)), (f"k_{name}", 1 if step > 0 else -1)):
-            if key in own.coords and direction(own.coords[key]) * way < 0:
+            if key in own.dims and key in own.coords and direction(own.coords[key]) * way < 0:
                 raise ParameterError(
                     f"{A!r} expected the coordinate {key!r} of the measurement to go the way of that of like=, got one that goes "
-                    f"up and one that goes down: turn the measurement, as in y.sortby({key!r}, ascending={way > 0})"
+                    f"up and one that goes down: turn back the one that was turned, as in y.sortby({key!r}, ascending={way > 0}) or "
+                    f"in like.sortby({name!r}, ascending={direction(other) < 0})"
                 )
-    if (
-        coord is not None
-        and coord.name == other.name
-        and coord.shape == other.shape
-        and not same_places(coord, other)
-    ):
+    if coord is not None and coord.shape == other.shape and not same_places(coord, other):
         raise ParameterError(
             f"{A!r} expected the measurement at the places of like= along {name!r}, got others: give an image of its own "
             f"places, or leave the coordinate out, as in y.drop_vars({name!r}), to mean samples by their order"

@@ -11,7 +11,7 @@ import xarray as xr
 from daskphys.errors import DaskphysError, ParameterError
 from daskphys.interop.tiling import SENSORS, sensors_of
 from daskphys.interop.xarray_axes import imaged, measured
-from daskphys.interop.xarray_frames import Frame, direction, numbers, out_of_order, same_places
+from daskphys.interop.xarray_frames import Coords, Frame, direction, numbers, out_of_order, same_places
 from daskphys.interop.xarray_grids import check_direction, grid_ndim
 from daskphys.optim.problem import Problem
 from daskphys.physics.base import Adjoint, Composed, PseudoInverse, Scaled, Sum
@@ -68,10 +68,13 @@ def _check_samples(A: Any, y: Frame) -> dict[Any, Any]:
         return {}
     x, expected = known
     ndim = A.range.ndim
-    sizes = dict(zip(x.dims, x.shape, strict=True))
+    marks: Coords = {
+        dim: (dim, np.arange(n) + 0.5, {}) for dim, n in zip(x.dims, x.shape, strict=True) if dim in y.dims
+    }
+    marked = measured(A, x.also(marks))  # of which A keeps those whose samples are the image's
     grid = x.dims[max(0, len(x.dims) - grid_ndim(A)) :]
     kept = {}
-    for dim, name, size in zip(y.dims[-ndim:], expected.dims[-ndim:], y.shape[-ndim:], strict=True):
+    for dim, name in zip(y.dims[-ndim:], expected.dims[-ndim:], strict=True):
         if name != dim and name in y.dims:
             raise ParameterError(
                 f"{A!r} expected its own dimensions last, with {name!r} where {dim!r} is, got {', '.join(map(repr, y.dims))}: "
@@ -80,7 +83,8 @@ def _check_samples(A: Any, y: Frame) -> dict[Any, Any]:
         coord, places = y.coord(dim), expected.coord(name)
         if coord is None:
             continue
-        if places is None and sizes.get(dim) == size:
+        mark = marked.coord(dim)
+        if dim in marks and mark is not None and np.array_equal(mark.values, marks[dim][1]):
             kept[dim] = coord
         if places is None and dim in grid and coord.size > 1 and coord.dtype.kind in "iufmM":
             check_direction(A, coord)
@@ -134,34 +138,33 @@ def _check_frequencies(A: Any, coord: Any, values: Any, places: Any) -> None:
 
 
 def _check_alike(A: Any, sensors: Sequence[Any], y: Sequence[Frame], kept: Sequence[dict[Any, Any]]) -> None:
-    """Refuse sensors that have one name for different axes, or different places for what is carried along."""
+    """Refuse sensors that have one name for different axes, or different places where these are the image's own."""
     dims = y[0].dims
-    lead = dims[: max(0, len(dims) - sensors[0].range.ndim)]
-    shared = {dim: coord for dim in lead if (coord := y[0].coord(dim)) is not None}
-    ways = {dim: way for dim in dims[len(lead) :] if (way := direction(y[0].coord(dim)))}
-    for i, (sensor, other) in enumerate(zip(sensors[1:], y[1:], strict=True), 1):
-        theirs = other.dims
-        if dims != theirs and set(dims) == set(theirs):
+    places: dict[Any, tuple[int, Any]] = {}  # of the first sensor that has such a coordinate
+    ways: dict[Any, tuple[int, int]] = {}
+    for i, (sensor, own) in enumerate(zip(sensors, y, strict=True)):
+        if dims != own.dims and set(dims) == set(own.dims):
             raise ParameterError(
                 f"{A!r} expected all measurements with their dimensions in one order, got {', '.join(map(repr, dims))} of sensor "
-                f"0 and {', '.join(map(repr, theirs))} of sensor {i}: transpose one of them"
+                f"0 and {', '.join(map(repr, own.dims))} of sensor {i}: transpose one of them"
             )
-        for dim in set(shared) & set(theirs[: max(0, len(theirs) - sensor.range.ndim)]):
-            if (coord := other.coord(dim)) is not None and not same_places(shared[dim], coord):
-                raise ParameterError(
-                    f"{A!r} expected the coordinate {dim!r} to be the same for all sensors, which are added there, got others "
-                    f"of sensor 0 and of sensor {i}: select what they share, as xr.align does, or drop_vars({dim!r})"
-                )
-        for dim, way in ways.items():
-            if direction(other.coord(dim)) == -way:
+        lead = own.dims[: max(0, len(own.dims) - sensor.range.ndim)]
+        for dim in own.dims[len(lead) :]:
+            way = direction(own.coord(dim))
+            first, other = ways.setdefault(dim, (i, way)) if way else (i, 0)
+            if way * other < 0:
                 raise ParameterError(
                     f"{A!r} expected the coordinate {dim!r} to go one way for all sensors, got one that goes up and one that goes "
-                    f"down, of sensor 0 and of sensor {i}: bring them into one order, as sortby does"
+                    f"down, of sensor {first} and of sensor {i}: bring them into one order, as sortby does"
                 )
-        for dim in set(kept[0]) & set(kept[i]):
-            if kept[0][dim].shape == kept[i][dim].shape and not same_places(kept[0][dim], kept[i][dim]):
+        for dim in (*lead, *kept[i]):
+            coord = own.coord(dim)
+            if coord is None:
+                continue
+            first, known = places.setdefault(dim, (i, coord))
+            if known.shape == coord.shape and not same_places(known, coord):
                 raise ParameterError(
-                    f"{A!r} expected all measurements at the same places along {dim!r}, where its sensors keep the image's grid, got "
-                    f"others of sensor 0 and of sensor {i}: bring them to one grid, or drop_vars({dim!r}) to mean samples by "
-                    f"their order"
+                    f"{A!r} expected the coordinate {dim!r} to be the same for all sensors, which are added there, got others of "
+                    f"sensor {first} and of sensor {i}: bring them to one grid, as xr.align does, or drop_vars({dim!r}) to mean "
+                    f"samples by their order"
                 )

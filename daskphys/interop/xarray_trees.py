@@ -115,7 +115,7 @@ class TreeAccessor(Accessor):
             return next(iter(made.values()))
         more = {name: own for name, own in root.data_vars.items() if name not in made}
         attrs = {**root.attrs, **first.attrs} if keeps_attrs(keep_attrs) else {}
-        return gathered(first.assign(more), {**made, **more}, attrs)
+        return gathered(first.assign(more), {**made, **more}, {*rest, *more}, attrs)
 
 
 def _shared(A: Any, each: list[xr.DataArray]) -> xr.DataArray:

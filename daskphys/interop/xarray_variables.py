@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import xarray as xr
@@ -55,9 +56,12 @@ def _fits(A: Any, array: xr.DataArray, own: list[Any]) -> bool:
     return known is not None and known[1].dims[-one.range.ndim :] == tuple(own[-one.range.ndim :])
 
 
-def gathered(data: xr.Dataset, variables: dict[Any, xr.DataArray], attrs: Any) -> xr.Dataset:
-    """Results of a dataset's variables in its order, with the coordinates of both that fit."""
+def gathered(
+    data: xr.Dataset, variables: dict[Any, xr.DataArray], carried: Collection[Any], attrs: Any
+) -> xr.Dataset:
+    """Results of a dataset's variables in its order, beside those that are `carried` along."""
     parts: dict[Any, Any] = {}
+    lengths: dict[Any, tuple[Any, int]] = {}
     made = xr.Dataset()
     for name in (name for name in data.data_vars if name in variables):
         own = variables[name]
@@ -69,16 +73,18 @@ def gathered(data: xr.Dataset, variables: dict[Any, xr.DataArray], attrs: Any) -
             )
         for coord in own.coords:
             if coord in parts and not own.coords[coord].variable.equals(made.coords[coord].variable):
+                other = parts[coord] if parts[coord] in carried else name
                 raise ParameterError(
                     f"the variables {parts[coord]!r} and {name!r} have different coordinates {coord!r}, and no dataset holds "
-                    f"both: give them other names, or leave one out, as in data.drop_vars({name!r})"
+                    f"both: leave one out, as in data.drop_vars({other!r})"
                 )
             parts.setdefault(coord, name)
         for dim, size in own.sizes.items():
-            if made.sizes.get(dim, size) != size:
+            first, known = lengths.setdefault(dim, (name, size))
+            if known != size:
                 raise ParameterError(
-                    f"variable {name!r} has {size} along {dim!r}, and others {made.sizes[dim]}: leave it out, as in "
-                    f"data.drop_vars({name!r})"
+                    f"variable {name!r} has {size} along {dim!r}, and {first!r} has {known}: leave one out, as in "
+                    f"data.drop_vars({(first if first in carried else name)!r})"
                 )
         made = made.merge(own.to_dataset(name=name), join="exact", compat="override")
     used = set().union(*(own.dims for own in data.data_vars.values()))

@@ -14,7 +14,7 @@ import numpy as np
 
 from daskphys.errors import MissingDependencyError, ParameterError, StorageError
 from daskphys.storage.places import FORMAT, MARK, local, name, zarr
-from daskphys.storage.replacing import STAGED, check_place, check_replaced, own_keys
+from daskphys.storage.replacing import STAGED, check_place, check_replaced, is_staged, own_keys
 
 
 @contextlib.contextmanager
@@ -71,7 +71,7 @@ def _in_place(library: Any, store: Any, overwrite: bool, kind: str) -> Iterator[
     said: dict[str, Any] = {"kind": kind}
     try:
         place = sync(make_store_path(store, mode="r+"))
-        old = sync(_keys(place))
+        old = [key for key in sync(_keys(place)) if not is_staged(key)]
         if old:
             there = dict(library.open(place, mode="r").attrs) if "zarr.json" in old else {}
             check_replaced(store, overwrite, kind, there, old)
@@ -92,7 +92,7 @@ def _in_place(library: Any, store: Any, overwrite: bool, kind: str) -> Iterator[
         sync(_removed(new, own_keys(sync(_keys(new)))))
         raise
     if old:
-        sync(_moved(new, place, old))
+        _put(library, store, new, place, old)
 
 
 async def _keys(place: Any) -> list[str]:
@@ -109,13 +109,27 @@ async def _removed(place: Any, keys: list[str]) -> None:
         await (place / key).delete()
 
 
-async def _moved(new: Any, place: Any, old: list[str]) -> None:
+def _put(library: Any, store: Any, new: Any, place: Any, old: list[str]) -> None:
     """Put what was written in the place of what was there; what says that it is complete comes last."""
-    await _removed(place, old)
-    keys = sorted(await _keys(new), key=lambda key: key == "zarr.json")
+    from zarr.core.sync import sync
+
+    keys = sync(_keys(new))
+    if "zarr.json" not in keys:
+        raise StorageError(f"{name(store)} was changed while it was written: write it again")
+    try:
+        sync(_removed(place, old))
+        library.create_group(place, zarr_format=3, attributes={MARK: {}})  # cut short, until all is copied
+        sync(_copied(new, place, sorted(keys, key=lambda key: key == "zarr.json")))
+    except OSError as error:
+        raise StorageError(
+            f"{name(store)} could not be replaced ({error}); what was written is complete at {new}"
+        ) from error
+    sync(_removed(new, keys))
+
+
+async def _copied(new: Any, place: Any, keys: list[str]) -> None:
     for key in keys:
         await (place / key).set(await (new / key).get())
-    await _removed(new, keys)
 
 
 def _mark(group: Any, said: Mapping[str, Any]) -> None:

@@ -18,8 +18,9 @@ _KEYS = re.compile(r"zarr\.json|arrays/zarr\.json|arrays/(\d+)/(?:zarr\.json|c(?
 #: How the names end of what is written before it is put in its place.
 STAGED = ".daskphys"
 
-# What file browsers leave in folders that they show, and what a process that was killed leaves of what it wrote.
-_NOTES = re.compile(r"(?:.*/)?(?:\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)|\.[0-9a-f]{8}\.daskphys/.*")
+# What file browsers leave in folders that they show.
+_NOTES = re.compile(r"(?:.*/)?(?:\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)")
+_STAGED = re.compile(r"\.[0-9a-f]{8}\.daskphys/.*")
 
 # What may take the place of what: what `apply` writes is one kind or the other, as its operator has it.
 _TAKES_PLACE_OF = {
@@ -99,6 +100,11 @@ def check_replaced(store: Any, overwrite: bool, kind: str, attributes: Any, keys
         )
 
 
+def is_staged(key: str) -> bool:
+    """Whether a key belongs to what another process writes, or to what one that was killed left of it."""
+    return _STAGED.fullmatch(key) is not None
+
+
 def own_keys(keys: Iterable[str]) -> list[str]:
     """Those keys that a store of ours may have."""
     return [key for key in keys if _KEYS.fullmatch(key)]
@@ -111,7 +117,7 @@ def _strange(keys: Iterable[str], said: dict[str, Any]) -> Iterator[str]:
     for key in keys:
         own = _KEYS.fullmatch(key)
         if own is None:
-            if not _NOTES.fullmatch(key):
+            if not (_NOTES.fullmatch(key) or is_staged(key)):
                 yield repr(key)
         elif own[1] is not None and count is not None and int(own[1]) >= count:
             yield repr(key)

@@ -119,10 +119,17 @@ def test_what_is_no_measurement_goes_with_those_that_are():
         assert made.lat_bnds.variable.equals(some.lat_bnds.variable)
     with raises(ParameterError, "different coordinates 'y'", "data.drop_vars('row')"):
         some.phys.forward(Downsampling("bilinear", 2), dims=DIMS)
-    with raises(ParameterError, "'row' has 16 along 'y', and others 8", "data.drop_vars('row')"):
+    with raises(ParameterError, "'row' has 16 along 'y', and 'sky' has 8", "data.drop_vars('row')"):
         some.drop_vars("y").phys.forward(Downsampling("bilinear", 2), dims=DIMS)
     with raises(ShapeError, "variable 'bounds'", "dims= names the image's axes"):
         xr.Dataset({"sky": x, "bounds": (("t", "nv"), np.ones((2, 2)))}).phys.forward(ALIKE)
+
+
+def test_what_does_not_fit_is_what_is_carried_along_whatever_comes_first():
+    data = xr.Dataset({"rows": ("y", np.arange(16.0)), "sky": image(2, 16, 12).drop_vars("y")})
+    for each in (data, data.assign_coords(y=np.arange(16))):
+        with raises(ParameterError, "data.drop_vars('rows')"):
+            each.phys.forward(Downsampling("bilinear", 2), dims=DIMS)
 
 
 def test_tables_beside_measurements_stay_where_the_image_s_axes_are_named():

@@ -7,7 +7,7 @@ from cases import CASES, raises
 
 import daskphys.interop.xarray  # noqa: F401
 from daskphys.distributed import DistributedContext, distribute
-from daskphys.errors import ParameterError
+from daskphys.errors import ParameterError, ShapeError
 from daskphys.optim import tikhonov
 from daskphys.physics import (
     MRI,
@@ -17,6 +17,7 @@ from daskphys.physics import (
     LinearPhysics,
     Measurements,
     MultiCoilMRI,
+    SpectralResponse,
     Tomography,
     block_diagonal,
     stack,
@@ -140,12 +141,45 @@ def test_sensors_at_other_places():
     ys = list(ALIKE(x))
     rolled = ys[1].assign_coords(x=(ys[1].x + 3) % 6 - 3).sortby("x")
     for made in (lambda y: ALIKE.A_adjoint(y), lambda y: tikhonov(ALIKE, y, lam=0.1)):
-        with raises(ParameterError, "places along 'x'", "sensor 1"):
-            made([ys[0], rolled, ys[2]])
+        for y in ([ys[0], rolled, ys[2]], [ys[0].drop_vars("x"), ys[1], rolled]):
+            with raises(ParameterError, "'x' to be the same", "sensor 1"):
+                made(y)
         kept = made([ys[0], ys[1].assign_coords(x=ys[1].x.astype("float32")), ys[2]])
         assert kept.x.equals(x.x)
     windows = stack(Crop((0, 0), (8, 12), (12, 12)), Crop((4, 0), (12, 12), (12, 12)))
     assert windows.A_adjoint(windows(x)).dims == ("t", "y", "x")  # whose places are their own
+
+
+def test_channels_that_a_mixture_makes_have_places_of_their_own():
+    R = stack(*[SpectralResponse(np.random.default_rng(i).random((2, 2))) for i in range(2)])
+    x = image().rename(t="band")
+    y = [own.assign_coords(band=w) for own, w in zip(R(x), ([410.0, 520.0], [450.0, 550.0]), strict=True)]
+    assert np.array_equal(R.A_adjoint(y), R.A_adjoint([own.data for own in y]))
+
+
+def test_places_in_single_precision_are_those_they_are():
+    x = image().assign_coords(y=(4.5e6 + np.arange(12)).astype("float32"))
+    y = x.phys.forward(ALIKE[0])
+    with raises(ParameterError, "places of like="):
+        y.phys.adjoint(ALIKE[0], like=x.assign_coords(y=x.y + np.float32(2)))
+    whole = image()
+    near = whole.assign_coords(y=np.arange(12) * 0.1 * 10, x=np.arange(12.0))
+    assert whole.phys.forward(ALIKE[0]).phys.adjoint(ALIKE[0], like=near).y.equals(near.y)
+
+
+def test_arrays_with_too_few_axes_get_the_operator_s_own_error():
+    x = image().astype(complex)
+    coils = MultiCoilMRI(np.ones((2, 12, 12)) + 0j, np.ones((12, 12)))
+    for A, y in (
+        (coils, x.phys.forward(coils).isel(t=0, coil=0)),
+        (ALIKE[0], x.isel(t=0, y=0)),
+        (FOURIER, x.isel(t=0, y=0)),
+    ):
+        with raises(ShapeError, "axes"):
+            y.phys.adjoint(A)
+    B = block_diagonal(ALIKE[0], ALIKE[1])
+    with raises(ShapeError, "one array for each of its blocks"):
+        xr.concat([x, x], "sensor").phys.adjoint(B)
 
 
 def test_what_differs_between_sensors_costs_no_other_coordinate():
@@ -237,6 +271,9 @@ def test_frequencies_of_a_trajectory_are_in_its_order():
     assert z.phys.adjoint(N).dims == ("t", "y", "x")
     with raises(ParameterError, "k_y = ", "y.isel(sample="):
         z.isel(sample=np.random.default_rng(6).permutation(40)).phys.adjoint(N)
+    down = NUFFT(np.stack([np.linspace(0.45, -0.45, 20)] * 2, 1), (12, 12))
+    x = image(scale=0.5).astype(complex)
+    assert x.phys.forward(down).phys.adjoint(down, like=x).y.equals(x.y)
     x = image(scale=-0.5).astype(complex)
     y = x.phys.forward(FOURIER)
     xr.testing.assert_allclose(y.phys.adjoint(FOURIER, like=x), FOURIER.A_adjoint_A(x))

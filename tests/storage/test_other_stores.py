@@ -110,6 +110,51 @@ def test_what_comes_while_a_store_that_cannot_be_moved_fails_stays():
     assert all(key.startswith("mine/") for key in store._store_dict)
 
 
+def test_of_two_that_replace_one_store_one_is_there_whole():
+    store = zarr.storage.MemoryStore()
+    A.to_zarr(store)
+    y = A(np.ones((20, 20)))
+    held = zarr.storage.MemoryStore()
+    y.to_zarr(held)
+
+    def block(a):
+        (y * 2.0).to_zarr(held, overwrite=True)  # while the other is computed
+        return a
+
+    numbers = dask.array.ones(2, chunks=2).map_blocks(block, dtype=float, meta=np.empty(0))
+    Measurements([numbers]).to_zarr(held, overwrite=True)
+    assert daskphys.open_measurements(held)[0].tolist() == [1.0, 1.0]
+    assert not any(".daskphys/" in key for key in held._store_dict)
+
+
+class Full(zarr.storage.MemoryStore):
+    """A store that has no room for the last things."""
+
+    room = 10**9
+
+    async def set(self, key, value, byte_range=None):
+        if not key.startswith("."):
+            self.room -= 1
+            if self.room < 0:
+                raise OSError("no space left")
+        await super().set(key, value, byte_range)
+
+
+def test_a_copy_that_fails_leaves_what_was_written_whole():
+    store = Full()
+    A.to_zarr(store)
+    store.room = 3
+    with raises(StorageError, "no space left", "is complete at"):
+        A[::-1].to_zarr(store, overwrite=True)
+    (staged,) = {key.split("/")[0] for key in store._store_dict if key.startswith(".")}
+    assert daskphys.open_physics(zarr.storage.StorePath(store, staged)) == A[::-1]
+    with raises(StorageError, "cut short"):
+        daskphys.open_physics(store)
+    store.room = 10**9
+    A.to_zarr(store, overwrite=True)
+    assert daskphys.open_physics(store) == A
+
+
 def test_a_part_of_a_store_of_files_is_a_folder(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1").write_text("…")
