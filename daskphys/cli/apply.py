@@ -20,8 +20,6 @@ from daskphys.cli.files import read, write
 from daskphys.distributed import distribute
 from daskphys.errors import DtypeError, NotClosedFormError, ShapeError, StoreExistsError
 from daskphys.physics import Measurements
-from daskphys.physics.blockdiagonal import BlockDiagonal
-from daskphys.physics.parts import Joined
 from daskphys.physics.stacked import Stacked
 from daskphys.storage import open_physics
 from daskphys.storage.replacing import check_place
@@ -78,7 +76,7 @@ def run(given: argparse.Namespace) -> list[str]:
             else value.astype(given.dtype)
         )
     with contextlib.ExitStack() as stack:
-        if isinstance(A, Stacked | Joined | BlockDiagonal):
+        if isinstance(A, clusters.WITH_SENSORS):
             ctx = stack.enter_context(clusters.context(given))
             A = distribute(A, ctx)
             if sys.stderr.isatty() and not given.quiet:

@@ -6,6 +6,12 @@ import argparse
 
 from daskphys.cli.arguments import positive
 from daskphys.distributed import DistributedContext
+from daskphys.physics.blockdiagonal import BlockDiagonal
+from daskphys.physics.parts import Joined
+from daskphys.physics.stacked import Stacked
+
+#: The operators that have sensors, which go to workers.
+WITH_SENSORS = Stacked | Joined | BlockDiagonal
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -9,9 +9,6 @@ from daskphys.cli import clusters
 from daskphys.cli.arguments import dtype, say_json, shape
 from daskphys.distributed import distribute
 from daskphys.errors import ParameterError
-from daskphys.physics.blockdiagonal import BlockDiagonal
-from daskphys.physics.parts import Joined
-from daskphys.physics.stacked import Stacked
 from daskphys.storage import open_physics
 
 OPERATIONS = {"forward": "A", "adjoint": "A_adjoint", "normal": "A_adjoint_A"}
@@ -43,7 +40,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> list[str]:
     """Run the command; returns what went wrong."""
     A = open_physics(given.operator, lazy=True)
-    if not isinstance(A, Stacked | Joined | BlockDiagonal):
+    if not isinstance(A, clusters.WITH_SENSORS):
         raise ParameterError(
             f"plan expected OPERATOR to have sensors, which go to workers, got {A!r}: apply runs it in its own process"
         )

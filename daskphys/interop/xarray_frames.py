@@ -154,9 +154,14 @@ class Frame:
         return 1.0, "sample"
 
 
+def has_places(coord: Any) -> bool:
+    """Whether a coordinate tells where several samples of one axis are: by numbers, or times."""
+    return coord is not None and coord.ndim == 1 and coord.size > 1 and coord.dtype.kind in "iufmM"
+
+
 def direction(coord: Any) -> int:
     """1 of a coordinate that goes up throughout, -1 of one that goes down; 0 of one that does neither, or is no number."""
-    if coord is None or coord.ndim != 1 or coord.dtype.kind not in "iufmM" or coord.size < 2:
+    if not has_places(coord):
         return 0
     values = coord.values
     return int((values[1:] > values[:-1]).all()) - int((values[1:] < values[:-1]).all())
@@ -183,10 +188,12 @@ def same_places(a: Any, b: Any) -> bool:
         key=lambda v: np.nanmax(v, initial=0),
         default=0.0,
     )
-    units = (np.dtype(f"{kinds[0]}8[ns]"), np.int64) if kinds in ("mm", "MM") else (np.float64,)
     left, right = a.values, b.values
-    for unit in units:
-        left, right = left.astype(unit), right.astype(unit)
+    if kinds in ("mm", "MM"):
+        unit = np.promote_types(a.dtype, b.dtype)
+        left, right = (v.astype(unit).astype(np.int64) for v in (left, right))
+    else:
+        left, right = left.astype(np.float64), right.astype(np.float64)
     steps = np.abs(np.diff(left)) if left.ndim == 1 else np.zeros(0)
     steps = steps[np.isfinite(steps)]
     close = np.abs(left - right) <= np.maximum(room, _EVEN * float(steps.min()) if steps.size else 0.0)

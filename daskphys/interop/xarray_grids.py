@@ -10,7 +10,7 @@ import numpy as np
 from daskphys.distributed.sensors import Distributed
 from daskphys.errors import DaskphysWarning, ParameterError, warn
 from daskphys.interop.tiling import sensors_of
-from daskphys.interop.xarray_frames import Frame, direction, even_step
+from daskphys.interop.xarray_frames import Frame, direction, even_step, has_places
 from daskphys.physics.base import Adjoint, PseudoInverse
 from daskphys.physics.blur import Blur
 from daskphys.physics.downsampling import Downsampling, Upsampling
@@ -93,7 +93,7 @@ def check_grid(A: Any, x: Frame) -> None:
     """
     for axis in range(-min(grid_ndim(A), len(x.dims)), 0):
         known = x.coord(x.dims[axis])
-        if known is None or known.dtype.kind not in "iufmM" or known.size < 2:
+        if not has_places(known):
             continue
         check_direction(A, known)
         if even_step(known.values) is None:

@@ -41,8 +41,7 @@ def named(A: Any, dims: str | Sequence[Any] | None) -> tuple[Any, ...] | None:
             f"{A!r} expected dims as names of dimensions in their order, as in dims=('y', 'x'), got {dims!r}"
         )
     names = tuple(dims)
-    repeated = len(set(names)) < len(names)
-    if repeated:
+    if len(set(names)) < len(names):
         raise ParameterError(f"{A!r} expected each dimension once, got dims={names}")
     return names
 
@@ -112,9 +111,9 @@ def image(
     check_images(A, y)
     if dims is not None:
         y = [_turned(own, dims) for own in y] if isinstance(y, list) else _turned(y, dims)
-    first = y[0] if isinstance(y, list) else y
-    ndim = A.domain.ndim
-    frame = _frame(A, y)
+    arrays = y if isinstance(y, list) else [y]
+    first, ndim = arrays[0], A.domain.ndim
+    frame = _frame(A, arrays)
     if frame is None:
         frame = Frame.of(method(y))  # which says what is wrong with it
     lead, own = frame.dims[: len(frame.dims) - ndim], frame.dims[len(frame.dims) - ndim :]
@@ -131,29 +130,38 @@ def image(
     if like is not None:
         if dims is None:
             names = _names_like(A, own, like)
-        missing = [name for name in names if name not in like.dims]
-        expected = dict(zip(names, frame.shape[len(lead) :], strict=len(names) == ndim))
-        if len(names) != ndim or missing or any(like.sizes[d] != n for d, n in expected.items()):
-            raise ShapeError(
-                f"{A!r} expected like= an image with {' × '.join(f'{d}: {n}' for d, n in expected.items())}, got "
-                f"{' × '.join(f'{d}: {n}' for d, n in like.sizes.items())}"
-            )
+        _check_like(A, like, names, frame.shape[len(lead) :])
         for old, new in zip(own, names, strict=True):
             if new in like.coords:
-                _check_places(A, y if isinstance(y, list) else [y], frame.coord(old), old, like.coords[new])
+                _check_places(A, arrays, frame.coord(old), old, like.coords[new])
     made = with_attrs(method(y), first.attrs, keep_attrs)
     return _placed(made, dict(zip(own, names, strict=True)), like)
 
 
-def _frame(A: Any, y: Any) -> Frame | None:
+def _check_like(A: Any, like: xr.DataArray, names: tuple[Any, ...], shape: tuple[int, ...]) -> None:
+    """Refuse an image of other dimensions or sizes."""
+    fits = len(names) == len(shape)
+    expected = dict(zip(names, shape, strict=fits))
+    if (
+        not fits
+        or any(name not in like.dims for name in names)
+        or any(like.sizes[d] != n for d, n in expected.items())
+    ):
+        raise ShapeError(
+            f"{A!r} expected like= an image with {' × '.join(f'{d}: {n}' for d, n in expected.items())}, got "
+            f"{' × '.join(f'{d}: {n}' for d, n in like.sizes.items())}"
+        )
+
+
+def _frame(A: Any, arrays: Sequence[xr.DataArray]) -> Frame | None:
     """The axes of an image of measurements, before it is made; None where they are none of A's."""
-    arrays = y if isinstance(y, list) else [y]
-    spaces = A.range.spaces if isinstance(A.range, Sensors) else [A.range]
+    many = isinstance(A.range, Sensors)
+    spaces = A.range.spaces if many else [A.range]
     if len(arrays) != len(spaces) or any(a.ndim < s.ndim for a, s in zip(arrays, spaces, strict=True)):
         return None
     frames = tuple(map(Frame.of, arrays))
     try:
-        found: Frame = imaged(A, frames if isinstance(y, list) else frames[0])
+        found: Frame = imaged(A, frames if many else frames[0])
     except DaskphysError:
         return None
     return found

@@ -11,7 +11,7 @@ import xarray as xr
 from daskphys.errors import DaskphysError, ParameterError
 from daskphys.interop.tiling import SENSORS, sensors_of
 from daskphys.interop.xarray_axes import imaged, measured
-from daskphys.interop.xarray_frames import Coords, Frame, direction, numbers, out_of_order, same_places
+from daskphys.interop.xarray_frames import Frame, direction, has_places, numbers, out_of_order, same_places
 from daskphys.interop.xarray_grids import check_direction, grid_ndim
 from daskphys.optim.problem import Problem
 from daskphys.physics.base import Adjoint, Composed, PseudoInverse, Scaled, Sum
@@ -43,7 +43,8 @@ def check_measured(operator: Any, y: Any) -> None:
 def round_trip(A: Any, y: Frame) -> tuple[Frame, Frame] | None:
     """The axes of Aᴴ y and of A Aᴴ y, by what A knows without y's coordinates; None where y is no measurement of A's.
 
-    What is carried along has other names, for it may have taken the place of A's own.
+    What is carried along has other names, for it may have taken the place of A's own.  The image's axes are marked by
+    coordinates of their names, so that it shows which samples of theirs the measurement has.
     """
     lead = len(y.dims) - A.range.ndim
     if lead < 0:
@@ -51,7 +52,11 @@ def round_trip(A: Any, y: Frame) -> tuple[Frame, Frame] | None:
     bare = Frame((*(f"_{i}" for i in range(lead)), *y.dims[lead:]), y.shape, xr.Dataset())
     try:
         x = imaged(A, bare)
-        return (x, measured(A, x)) if isinstance(x, Frame) else None
+        if not isinstance(x, Frame):
+            return None
+        own = Frame(x.dims, x.shape, xr.Dataset())
+        x = own.also({dim: (dim, np.arange(n) + 0.5, {}) for dim, n in zip(x.dims, x.shape, strict=True)})
+        return x, measured(A, x)
     except DaskphysError:  # which the operator raises too, where it takes the numbers
         return None
 
@@ -66,33 +71,30 @@ def _check_samples(A: Any, y: Frame) -> dict[Any, Any]:
     known = round_trip(A, y)
     if known is None:
         return {}
-    x, expected = known
+    x, seen = known
     ndim = A.range.ndim
-    marks: Coords = {
-        dim: (dim, np.arange(n) + 0.5, {}) for dim, n in zip(x.dims, x.shape, strict=True) if dim in y.dims
-    }
-    marked = measured(A, x.also(marks))  # of which A keeps those whose samples are the image's
     grid = x.dims[max(0, len(x.dims) - grid_ndim(A)) :]
     kept = {}
-    for dim, name in zip(y.dims[-ndim:], expected.dims[-ndim:], strict=True):
+    for dim, name in zip(y.dims[-ndim:], seen.dims[-ndim:], strict=True):
         if name != dim and name in y.dims:
             raise ParameterError(
                 f"{A!r} expected its own dimensions last, with {name!r} where {dim!r} is, got {', '.join(map(repr, y.dims))}: "
                 f"put them into that order, as y.transpose does"
             )
-        coord, places = y.coord(dim), expected.coord(name)
+        coord, places = y.coord(dim), seen.coord(name)
         if coord is None:
             continue
-        mark = marked.coord(dim)
-        if dim in marks and mark is not None and np.array_equal(mark.values, marks[dim][1]):
+        if name not in x.dims:
+            if places is not None and name != dim:
+                _check_order(A, coord, places.values, own_name=False)
+            continue
+        if places is not None and np.array_equal(places.values, x.coord(name).values):
             kept[dim] = coord
-        if places is None and dim in grid and coord.size > 1 and coord.dtype.kind in "iufmM":
+        if name in grid and has_places(coord):
             check_direction(A, coord)
-        if places is not None and name != dim:
-            _check_order(A, coord, places.values, own_name=False)
-    for name, places in expected.coords.coords.items():
+    for name, places in seen.coords.coords.items():
         coord = y.coord(name)
-        if coord is not None and places.ndim == 1 and coord.dims == places.dims:
+        if name not in x.dims and coord is not None and places.ndim == 1 and coord.dims == places.dims:
             _check_order(A, coord, places.values)
     return kept
 

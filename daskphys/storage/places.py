@@ -52,8 +52,7 @@ def local(store: Any) -> Path | None:
                 path = path.expanduser()
             return path.absolute()
         return None
-    within = getattr(store, "path", "") if type(store).__name__ == "StorePath" else ""
-    holds = store.store if within or type(store).__name__ == "StorePath" else store
+    holds, within = (store.store, store.path) if type(store).__name__ == "StorePath" else (store, "")
     root = getattr(holds, "root", None)
     return (
         Path(root, within).absolute()
