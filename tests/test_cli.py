@@ -286,14 +286,18 @@ def test_an_interrupt_gives_exit_code_130(monkeypatch, capsys):
 
 
 def demo_process(folder):
-    return subprocess.Popen(
-        [sys.executable, "-m", "daskphys", "demo", "--img-size", "2048"],
-        cwd=folder,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "daskphys", "demo", "--img-size", "1024"],
+            cwd=folder,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_ends_the_demo_without_a_traceback(tmp_path):
